@@ -7,9 +7,10 @@ use crate::git::Repo;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use plumb_core::kinds;
-use plumb_core::manifest::{self, Desired, Warning};
+use plumb_core::manifest::{self, CutoverCommit, Desired, Warning};
 use plumb_core::render::{self, Level, ReportedFinding};
 use plumb_model::yaml::{Files, Problem};
 use serde_json::Value;
@@ -17,9 +18,9 @@ use std::collections::BTreeMap;
 
 /// Check the manifests offline, and report every mistake
 ///
-/// Nothing is sent anywhere. Decisions that are open are counted and listed; they fail nothing. Secrets in plain text, characters that do not show, and what the service takes although its type
-/// is another, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to
-/// stderr.
+/// Nothing is sent anywhere. Decisions that are open are counted and listed; they fail nothing. Secrets in plain text, characters
+/// that do not show, what the service takes although its type is another, old prices, and cutovers whose day was over before it
+/// was committed, are warned of. With --output json, sarif or junit the mistakes are the result; otherwise they go to stderr.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  plumb validate --target prod\n  plumb validate --output sarif --out plumb.sarif")]
 pub struct Validate {
@@ -37,7 +38,7 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         for resource in &project.desired.resources {
             *counts.entry(resource.kind.name()).or_default() += 1;
         }
-        let warnings = warnings(&project.desired);
+        let warnings = warnings(&project.desired, project.repo.as_ref());
         if !warnings.is_empty() {
             let problems: Vec<Problem> = warnings.into_iter().map(|(_, problem)| problem).collect();
             ui.laid_out(&render::warnings(&project.desired.files, &problems, ui.colours_stderr()));
@@ -84,13 +85,33 @@ struct Validation {
     open: Vec<ReportedFinding>,
 }
 
-/// What is worth knowing of manifests without mistakes. Where the time cannot be told no prices are old.
-fn warnings(desired: &Desired) -> Vec<Warning> {
+/// What is worth knowing of manifests without mistakes. Where the time cannot be told no prices are old and no day is over.
+fn warnings(desired: &Desired, repo: Option<&Repo>) -> Vec<Warning> {
     let mut all = manifest::warnings(desired, &settings::env);
     if let Ok((now, _)) = settings::now() {
-        all.extend(manifest::price_book_warnings(desired, now.to_zoned(TimeZone::UTC).date()));
+        let today = now.to_zoned(TimeZone::UTC).date();
+        all.extend(manifest::price_book_warnings(desired, today));
+        all.extend(manifest::late_cutover_warnings(desired, &cutover_commits(desired, repo, today), today));
     }
     all
+}
+
+/// When the cutovers whose days are over were committed, by the addresses of their migrations. Without the history nothing is
+/// known of a line that it does not tell of.
+fn cutover_commits(desired: &Desired, repo: Option<&Repo>, today: Date) -> BTreeMap<String, CutoverCommit> {
+    let past = manifest::past_cutovers(desired, today);
+    let Some(repo) = repo.filter(|_| !past.is_empty()) else { return BTreeMap::new() };
+    let place = |one: &manifest::PastCutover<'_>| {
+        (desired.files.get(one.span.file).path.clone(), desired.files.position(one.span).0)
+    };
+    let places: Vec<(String, usize)> = past.iter().map(place).collect();
+    let blames = repo.blame(places.iter().map(|(file, line)| (file.as_str(), *line)), &|| false);
+    let commit = |file: &str, line: usize| match blames.of(file, line) {
+        Some(commit) => Some(CutoverCommit::On(commit.date.parse().ok()?)),
+        None => (!repo.is_shallow()).then_some(CutoverCommit::Missing),
+    };
+    let told = past.iter().zip(&places);
+    told.filter_map(|(one, (file, line))| Some((one.resource.address.to_string(), commit(file, *line)?))).collect()
 }
 
 fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
@@ -99,7 +120,7 @@ fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
     let read = session::with_source(&dir, repo.as_ref(), targeted, |source| {
         match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
             Ok(desired) => {
-                let warnings = warnings(&desired);
+                let warnings = warnings(&desired, repo.as_ref());
                 let (decisions, open) = (render::decisions_json(&desired), render::decision_findings(&desired));
                 Ok(Validation { files: desired.files, problems: Vec::new(), warnings, decisions, open })
             }

@@ -90,7 +90,7 @@ fn what_is_wrong_with_facts_and_books_is_said_with_its_place() {
 }
 
 /// A price list that answers for one type: EC2 or EMR as it is asked, in two pages. Returns its address.
-fn price_list() -> String {
+pub fn price_list() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let read = |name: &str| std::fs::read_to_string(Path::new(ROOT).join("tests/cost/aws").join(name)).unwrap();

@@ -73,7 +73,7 @@ fn job_run(day: &str, month: &str) -> Value {
 }
 
 /// A world on 5 June 2024 with two months of both sides behind it.
-fn world() -> World {
+pub fn world() -> World {
     let mut world = World::with_all(&Value::Null);
     world.env("PLUMB_NOW", Some("2024-06-05T12:00:00Z"));
     world.sandbox.post("/_sandbox/settings", json!({ "emr": { "forget_days": 100_000 } }));
@@ -100,12 +100,12 @@ fn world() -> World {
     world
 }
 
-fn kept(world: &World, file: &str) -> Value {
+pub fn kept(world: &World, file: &str) -> Value {
     serde_json::from_str(&world.read(&format!("evidence/runs/{file}"))).unwrap()
 }
 
 /// The run of a file that has this name and outcome.
-fn run<'f>(file: &'f Value, system: &str, outcome: &str) -> &'f Value {
+pub fn run<'f>(file: &'f Value, system: &str, outcome: &str) -> &'f Value {
     let mut runs = file["runs"].as_array().unwrap().iter();
     runs.find(|run| run["system"] == system && run["outcome"] == outcome).unwrap_or_else(|| panic!("{file:#}"))
 }
@@ -119,7 +119,7 @@ fn nodes(run: &Value) -> Vec<(&str, &str, u64, u64)> {
     run["nodes"].as_array().unwrap_or(&Vec::new()).iter().map(one).collect()
 }
 
-const KEEP: &str = "cost --keep evidence/runs";
+pub const KEEP: &str = "cost --keep evidence/runs";
 
 #[test]
 fn what_both_sides_used_is_kept_by_period_and_not_asked_for_again() {

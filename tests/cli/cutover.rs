@@ -151,6 +151,28 @@ fn a_rollback_that_was_broken_off_is_finished_and_keeps_its_first_hold() {
 }
 
 #[test]
+fn a_day_that_was_over_when_it_was_committed_is_named_and_waits_for_a_hand() {
+    let mut world = world();
+    // Commits of a world are of 1 May 2024.
+    world.env("PLUMB_NOW", Some("2024-05-10T06:00:00Z"));
+    world.write("manifests/pipelines.yaml", PIPELINES);
+    world.write("manifests/migration.yaml", &migration("2024-04-20"));
+    let says = "the day of this cutover, 2024-04-20, was over before it was committed";
+    world.plumb("validate").code(0).says(says).says("migration.yaml:8:12").says("it is not committed yet");
+    world.commit("Set a day that is over");
+    world.plumb("validate").code(0).says(says).says("committed on 2024-05-01");
+    let warned = world.plumb("validate --output json").code(0).json();
+    let all = warned["warnings"].as_array().unwrap();
+    assert!(all.iter().any(|one| one["message"] == says && one["line"] == 8), "{warned:#}");
+    // No apply does it, and nothing of it is begun.
+    world.plumb("apply --yes").code(0);
+    world.plumb("apply --yes").code(0).says("when the day was over");
+    assert_eq!(on(&world), ["old_code"]);
+    world.plumb("migrate cutover 1 --yes").code(0);
+    assert_eq!(on(&world), ["new"]);
+}
+
+#[test]
 fn another_time_changes_nothing_far_away() {
     let mut world = world();
     world.write("manifests/pipelines.yaml", PIPELINES);

@@ -284,7 +284,7 @@ fn init_writes_workflows_and_overwrites_none() {
     // Those that plumb's own repository runs, but for the one that builds plumb.
     let own =
         |path: &str| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-    for name in ["plan", "apply", "diagnose", "parity", "cost"] {
+    for name in ["plan", "apply", "diagnose", "parity", "cost", "board"] {
         let path = format!(".github/workflows/{name}.yml");
         assert_eq!(world.read(&path), own(&path));
     }

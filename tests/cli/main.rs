@@ -16,6 +16,7 @@ mod ci_drift;
 mod compute;
 mod cost;
 mod cost_keep;
+mod cost_measured;
 mod cutover;
 mod decisions;
 mod demo;

@@ -7,6 +7,7 @@
 
 mod airflow_dag;
 mod airflow_real;
+mod board_page;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 static SKIPPED: AtomicU32 = AtomicU32::new(0);
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 /// The widths at which a page is looked at, in CSS pixels.
-const WIDTHS: [u32; 2] = [400, 1200];
+const WIDTHS: [u32; 2] = [320, 1200];
 /// The least contrast of text with what is behind it: WCAG 2.2, 1.4.3 (AA).
 const CONTRAST: f64 = 4.5;
 
@@ -89,6 +89,8 @@ fn looker(names: &[String]) -> String {
         r#"<!DOCTYPE html><html style="color-scheme:light dark"><head><link rel="icon" href="data:,"></head><body><script>
 const bright = text => {{
     const part = text.match(/[\d.]+/g).map(Number);
+    // What `color-mix` makes is `color(srgb 0.9 0.5 0.5)`.
+    if (text.startsWith('color(')) for (const at of [0, 1, 2]) part[at] *= 255;
     const [r, g, b] = part.slice(0, 3).map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
     return {{ light: 0.2126 * r + 0.7152 * g + 0.0722 * b, solid: part.length < 4 || part[3] > 0 }};
 }};

@@ -14,7 +14,7 @@ use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use plumb_core::cost::billing::to_measure;
+use plumb_core::cost::billing::{to_measure, unread};
 use plumb_core::cost::facts::{
     KeptFiles, KeptRun, KeptRuns, NOT_READ, RUNS_FOLDER, RunResult, RunSide, RunSystem, RunTrigger,
 };
@@ -63,7 +63,7 @@ pub async fn run(
     }
     let target = &desired.target.name;
     let of_target = files.files.iter().map(|(_, kept)| kept).filter(|kept| kept.target == *target);
-    let known = AlreadyKnown::new(of_target, replays(&disk, target, ui)?);
+    let known = AlreadyKnown::new(of_target, replays(&disk, target, ui)?, warehouse(project).is_some());
     let reached = connect::reach(project, ui).await?;
     let services = &reached.services.services;
     let look = CostReading { services, absent: &reached.services.absent, desired, known: &known, since, now };
@@ -81,6 +81,11 @@ pub async fn run(
     report(&found, &told, &keeping, ui)
 }
 
+/// The SQL warehouse that the target names.
+fn warehouse(project: &Project) -> Option<&String> {
+    project.desired.target.databricks.as_ref()?.warehouse.as_ref()
+}
+
 /// Fills in the DBUs that Databricks measured, where the target names a warehouse. Without them they follow from the nodes.
 async fn measured(
     project: &Project,
@@ -90,8 +95,7 @@ async fn measured(
     now: Timestamp,
     ui: &Ui,
 ) {
-    let target = project.desired.target.databricks.as_ref();
-    let Some(warehouse) = target.and_then(|databricks| databricks.warehouse.as_ref()) else { return };
+    let Some(warehouse) = warehouse(project) else { return };
     let mut runs: Vec<&mut KeptRun> = found.runs.iter_mut().map(|placed| &mut placed.run).collect();
     if to_measure(runs.iter().map(|run| &**run)).is_empty() {
         return;
@@ -106,6 +110,7 @@ async fn measured(
         Err(error) => {
             let help = error.help().map_or_else(String::new, |help| format!("; {help}"));
             ui.warn(&format!("measured DBUs were not read: {error}{help}"));
+            unread(runs);
         }
     }
 }

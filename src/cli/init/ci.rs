@@ -16,7 +16,7 @@ pub enum CiService {
 }
 
 /// What is written, by its path in the repository.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     (".github/actions/plumb/action.yml", include_str!("../../../.github/actions/plumb/action.yml")),
     (".github/workflows/build.yml", include_str!("build.yml")),
     (".github/workflows/plan.yml", include_str!("../../../.github/workflows/plan.yml")),
@@ -25,6 +25,7 @@ const FILES: [(&str, &str); 8] = [
     (".github/workflows/diagnose.yml", include_str!("../../../.github/workflows/diagnose.yml")),
     (".github/workflows/parity.yml", include_str!("../../../.github/workflows/parity.yml")),
     (".github/workflows/cost.yml", include_str!("../../../.github/workflows/cost.yml")),
+    (".github/workflows/board.yml", include_str!("../../../.github/workflows/board.yml")),
 ];
 
 /// Writes the workflows that are not there yet. Nothing is overwritten.

@@ -13,7 +13,7 @@ use plumb_core::kinds::emr::application::EmrServerlessApplication;
 use plumb_core::kinds::emr::cluster::EmrCluster;
 use plumb_core::manifest::Desired;
 use plumb_core::migrate::board::{Board, BoardInput, board, is_cut_over};
-use plumb_core::migrate::facts::{PipelineFacts, conditions, last_runs};
+use plumb_core::migrate::facts::{CutoverAsks, PipelineFacts, conditions, last_runs};
 use plumb_core::migrate::files::file_stage;
 use plumb_core::migrate::live::{BoardLive, PipelineLive, deadline};
 use plumb_core::migrate::manifests::{BoardManifest, board_manifests};
@@ -173,6 +173,7 @@ fn facts(
         has_wave: spec.wave.is_some(),
         owner: spec.owner.clone(),
         cutover: spec.cutover.as_deref().and_then(|day| day.parse().ok()),
+        asks: CutoverAsks::of(spec),
         can_replay: spec.shadow.is_some() && spec.period.is_some(),
         files: file_stage(&sources.files, name),
         lost: sources.earlier.get(name).map(|one| one.lost.clone()).unwrap_or_default(),
@@ -244,7 +245,7 @@ fn sealed(mut board: Board, hide: &dyn Fn(&str) -> String) -> Board {
         row.oddity.iter_mut().for_each(hide);
         row.conditions.iter_mut().for_each(|one| hide(&mut one.says));
     }
-    board.waves.iter_mut().flat_map(|wave| &mut wave.needs).for_each(hide);
+    board.waves.iter_mut().flat_map(|wave| wave.needs.iter_mut().chain(&mut wave.unasked)).for_each(hide);
     board.unread.iter_mut().for_each(hide);
     board
 }

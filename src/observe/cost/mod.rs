@@ -11,6 +11,7 @@ mod serverless;
 use super::{WIDTH, joined};
 use crate::services::Services;
 use jiff::Timestamp;
+use plumb_core::cost::billing::is_unmeasured;
 use plumb_core::cost::facts::{KeptRun, KeptRuns, RunSide, RunSystem};
 use plumb_core::cost::place::{DagRunFacts, PeriodRules, SaidPeriod, belongs_to};
 use plumb_core::kinds::airflow::dag::AirflowDag;
@@ -95,17 +96,19 @@ pub struct AlreadyKnown {
 }
 
 impl AlreadyKnown {
-    /// Of kept facts, and of replays: each the migration, the period and the run's id.
+    /// Of kept facts, and of replays: each the migration, the period and the run's id. `measures`: DBUs can be read as they were
+    /// measured, so that a run without them is worth another look, be it that the warehouse was named later.
     pub fn new<'k>(
         kept: impl IntoIterator<Item = &'k KeptRuns>,
         replays: Vec<(String, String, String)>,
+        measures: bool,
     ) -> AlreadyKnown {
         let mut known = AlreadyKnown::default();
         for file in kept {
             for run in &file.runs {
                 let key = (file.migration.clone(), run.system, run.id.clone());
                 let entry = known.kept.entry(key).or_insert((true, run.ended));
-                entry.0 &= run.is_settled();
+                entry.0 &= run.is_settled() && !(measures && is_unmeasured(run));
                 entry.1 = entry.1.max(run.ended);
             }
         }

@@ -73,12 +73,25 @@ pub fn usage_rows(rows: &[Vec<Option<String>>]) -> Result<Vec<MeasuredUsage>, St
 
 /// The Databricks runs of which it is worth asking: ended, and not measured yet. Their ids, each once.
 pub fn to_measure<'r>(runs: impl IntoIterator<Item = &'r KeptRun>) -> BTreeSet<String> {
-    let is_open = |run: &&KeptRun| {
-        run.system == RunSystem::Databricks
-            && run.ended.is_some()
-            && run.databricks.as_ref().is_none_or(|used| used.measured_millidbu.is_none())
-    };
-    runs.into_iter().filter(is_open).map(|run| run.id.clone()).collect()
+    runs.into_iter().filter(|run| is_unmeasured(run)).map(|run| run.id.clone()).collect()
+}
+
+/// Whether a run of Databricks has ended, and how many DBUs it used is not measured.
+pub fn is_unmeasured(run: &KeptRun) -> bool {
+    run.system == RunSystem::Databricks
+        && run.ended.is_some()
+        && run.databricks.as_ref().is_none_or(|used| used.measured_millidbu.is_none())
+}
+
+/// Says of runs that are not measured that what was could not be read: they are asked about again.
+pub fn unread<'r>(runs: impl IntoIterator<Item = &'r mut KeptRun>) {
+    for run in runs.into_iter().filter(|run| is_unmeasured(run)) {
+        // The same words each time: a file changes only when more is known.
+        let why = format!("{NOT_READ}: its DBUs, as system.billing.usage could not be read");
+        if !run.unknown.contains(&why) {
+            run.unknown.push(why);
+        }
+    }
 }
 
 /// Fills in what was measured. Of a run of the newest 24 hours it is not complete yet: it is asked about again.
@@ -173,6 +186,18 @@ mod tests {
         assert_eq!(runs[0].databricks, None);
         assert_eq!(runs[0].unknown, ["not read: its DBUs, as usage of the newest 24 h is not complete yet"]);
         assert!(!runs[0].is_settled());
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_asked_about_again() {
+        let mut runs = [ended("1", "2026-11-02T04:00:00Z"), ended("2", "2026-11-02T04:00:00Z")];
+        let usage = usage_rows(&[row("1", "PREMIUM_JOBS_COMPUTE", "1.5")]).unwrap();
+        fill(&mut runs, &usage, "2026-11-30T04:00:00Z".parse().unwrap());
+        unread(&mut runs);
+        unread(&mut runs);
+        assert!(runs[0].is_settled() && runs[0].unknown.is_empty());
+        assert_eq!(runs[1].unknown, ["not read: its DBUs, as system.billing.usage could not be read"]);
+        assert!(!runs[1].is_settled());
     }
 
     #[test]

@@ -154,7 +154,7 @@ pub fn cost_note(desired: &Desired, kept: &[KeptRuns], address: &Address, before
     runs.sort_by_key(|run| run.started);
     let change = cost_of_change(before, &resource.spec, &runs, &prices)?;
     let (amount, count) = (change.amount, change.runs);
-    let last = if count == 1 { "its last".to_owned() } else { format!("its last {count}") };
+    let last = if count == 1 { "its last run".to_owned() } else { format!("its last {count}") };
     Some(format!("{} {} a run, if it takes as long as {last}", signed(amount), prices.spec.currency))
 }
 

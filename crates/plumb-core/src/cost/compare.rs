@@ -84,6 +84,22 @@ pub enum CostVerdict {
     CannotBeTold { because: Vec<String> },
 }
 
+/// How a reason ends that is a missing price.
+const NO_PRICE: &str = " has no price";
+
+/// Why it cannot be told which is cheaper, in few words: prices that are missing are counted, where there are several. A report
+/// names each beside its amount.
+pub fn in_few_words(because: &[String]) -> String {
+    let (missing, others): (Vec<&str>, Vec<&str>) =
+        because.iter().map(String::as_str).partition(|one| one.ends_with(NO_PRICE));
+    let missing = match missing[..] {
+        [] => None,
+        [only] => Some(only.to_owned()),
+        _ => Some(format!("{} parts have no price", missing.len())),
+    };
+    others.into_iter().map(str::to_owned).chain(missing).collect::<Vec<_>>().join(", ")
+}
+
 /// One period.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -240,7 +256,7 @@ fn verdict(old: &SideCost, new: &SideCost) -> CostVerdict {
         if side.runs == 0 || side.unfinished {
             because.push(format!("no run of {words} ended well"));
         }
-        because.extend(side.cost.unpriced.iter().map(|one| format!("{} has no price", one.what)));
+        because.extend(side.cost.unpriced.iter().map(|one| format!("{}{NO_PRICE}", one.what)));
     }
     let (Some(old_cost), Some(new_cost)) = (old.cost.known(), new.cost.known()) else {
         return CostVerdict::CannotBeTold { because: once(because) };

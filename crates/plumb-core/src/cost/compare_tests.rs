@@ -69,6 +69,11 @@ fn a_verdict_needs_a_gap_prices_and_a_run_that_ended_well() {
     unpriced.nodes = vec![nodes("r9.xlarge", Market::OnDemand, 1, 1)];
     let told = because(kept("2026-09", vec![unpriced, new("b", 1)]));
     assert_eq!(told, ["EC2 r9.xlarge on demand has no price", "EMR r9.xlarge has no price"]);
+    // A table has no room for each of them; what is no price is named.
+    assert_eq!(in_few_words(&told), "2 parts have no price");
+    assert_eq!(in_few_words(&told[..1]), "EC2 r9.xlarge on demand has no price");
+    let more = [&["no run of the old one ended well".to_owned()], &told[..]].concat();
+    assert_eq!(in_few_words(&more), "no run of the old one ended well, 2 parts have no price");
     let mut failed = new("b", 1);
     failed.outcome = RunResult::Failed;
     assert_eq!(because(kept("2026-09", vec![old("a", 100), failed])), ["no run of the new one ended well"]);

@@ -2,7 +2,7 @@
 //! gate `cheaper`.
 
 use super::book::Prices;
-use super::compare::{CostVerdict, PeriodCost, PricedRun, pairs, periods, priced_runs};
+use super::compare::{CostVerdict, PeriodCost, PricedRun, in_few_words, pairs, periods, priced_runs};
 use super::facts::{KeptRuns, RunResult, RunSide, RunTrigger};
 use super::price::{CostSum, by_key};
 use plumb_model::stats::{Interval, Money};
@@ -127,7 +127,7 @@ pub fn is_cheaper(kept: &[KeptRuns], target: &str, migration: &str, prices: Resu
             }
             CostVerdict::Same => return waits(format!("{period} cost the same")),
             CostVerdict::CannotBeTold { because } => {
-                return waits(format!("{period} cannot be told, because: {}", because.join(", ")));
+                return waits(format!("{period} cannot be told, because: {}", in_few_words(because)));
             }
         }
     }

@@ -79,7 +79,7 @@ pub fn gates(wave: &Wave<'_>, known: &WaveKnown<'_>) -> Vec<WaveGate> {
     }
     gate(None, "closed", closed(&known.edges));
     gate(None, "deployed", deployed(&known.undeployed));
-    gate(None, "quiet", quiet(known));
+    gate(None, "quiet", quiet(known, reached(wave, known.now)));
     for member in &wave.members {
         let states = |is_new: bool| -> Vec<&WaveState<'_>> {
             let objects = if is_new { &member.new } else { &member.old };
@@ -119,11 +119,29 @@ fn date(wave: &Wave<'_>, now: Timestamp) -> (bool, String) {
     };
     let zones = wave.new_ones().filter_map(|new| new.kind.zone(&new.resource.spec));
     let zone = zones.into_iter().next().unwrap_or(TimeZone::UTC);
-    let zone = zone.iana_name().unwrap_or("UTC");
+    let name = zone.iana_name().unwrap_or("UTC");
+    let first = first_tick(wave, begins, &zone);
     if begins > now {
-        (false, format!("not before {day} ({zone})"))
+        (false, format!("not before {day} ({name}){first}"))
     } else {
-        (true, format!("{day} ({zone}), reached"))
+        (true, format!("{day} ({name}), reached"))
+    }
+}
+
+/// When the new DAGs run first from the day on, where that is not the day itself: no mistake, and good to know.
+fn first_tick(wave: &Wave<'_>, begins: Timestamp, zone: &TimeZone) -> String {
+    // A tick at the very beginning of the day is one of the day.
+    let Ok(before) = begins.checked_sub(SignedDuration::from_secs(1)) else { return String::new() };
+    let first = wave.new_ones().filter_map(|new| match new.kind.first_run_after(&new.resource.spec, before) {
+        NextRun::Tick(tick) => Some(tick.at),
+        NextRun::Never | NextRun::Unknown(_) => None,
+    });
+    let date = |at: Timestamp| at.to_zoned(zone.clone()).date();
+    match first.min() {
+        Some(at) if date(at) != date(begins) => {
+            format!(", on which nothing is scheduled: the first tick after it is {}", minute(at))
+        }
+        Some(_) | None => String::new(),
     }
 }
 
@@ -180,7 +198,9 @@ fn deployed(undeployed: &[String]) -> (bool, String) {
     (false, some(undeployed))
 }
 
-fn quiet(known: &WaveKnown<'_>) -> (bool, String) {
+fn quiet(known: &WaveKnown<'_>, is_reached: bool) -> (bool, String) {
+    // From the day on, runs are not read of a wave that is cut over.
+    let unread = if is_reached { "was not looked at" } else { "is looked at on the day" };
     let mut open = Vec::new();
     for state in known.states {
         let Ok(live) = &state.live else {
@@ -193,7 +213,7 @@ fn quiet(known: &WaveKnown<'_>) -> (bool, String) {
             Some(Err(why)) => {
                 open.push(format!("whether a run of {} is under way is not known: {why}", state.address()))
             }
-            None => open.push(format!("whether a run of {} is under way is looked at on the day", state.address())),
+            None => open.push(format!("whether a run of {} is under way {unread}", state.address())),
         }
         open.extend(near(state, known.now));
     }

@@ -18,6 +18,7 @@ pub mod wave;
 pub use decide::{HoldState, StepFacts, WaveStep, step};
 pub use facts::WaveFacts;
 pub use hold::{Hold, Holds};
+pub use no_gap::TOLD_ON_THE_DAY;
 pub use wave::{Wave, WaveMember, WaveObject, WaveSide, waves};
 
 use crate::teardown::Gate;

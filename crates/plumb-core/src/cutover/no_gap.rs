@@ -5,6 +5,9 @@ use super::standing::WaveState;
 use crate::kinds::cutover::{NextRun, NextTick};
 use jiff::Timestamp;
 
+/// How the gate begins where only the day tells, because the old DAG still has ticks to come before it.
+pub const TOLD_ON_THE_DAY: &str = "told on the day";
+
 /// Whether no period is skipped and none run twice, of one migration.
 ///
 /// What is compared is the beginning of the periods, which is what runs are told. Two schedules need not have the same minute:
@@ -28,7 +31,7 @@ pub fn no_gap(
         let then =
             then.map_or_else(String::new, |start| format!("; the first tick after that day is met by `{start}`"));
         let says = format!(
-            "told on the day: {} runs {} before it, for the period from {}{then}",
+            "{TOLD_ON_THE_DAY}: {} runs {} before it, for the period from {}{then}",
             state.address(),
             minute(tick.at),
             minute(tick.start)

@@ -190,6 +190,7 @@ mod forecast_check;
 mod history_check;
 mod json;
 mod kept;
+mod late_cutovers;
 mod load;
 mod log_delivery;
 mod patch;
@@ -213,6 +214,7 @@ pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use forecast_check::forecast_place;
 pub use json::read_json;
 pub use kept::KeptSpec;
+pub use late_cutovers::{CutoverCommit, LATE_CUTOVER_DAYS, PastCutover, late_cutover_warnings, past_cutovers};
 pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
 pub use price_books::{OLDEST_PRICES_DAYS, price_book_warnings};
 pub use project::{

@@ -5,7 +5,7 @@ use super::health::{BoardHealth, HealthState, health, is_at, needs, next};
 use super::months::{BoardCause, BoardPeriod};
 use super::stage::{ConditionState, MigrationStage, StageCondition, StageReached, stage};
 use super::ties::BoardTie;
-use crate::cutover::PendingCutover;
+use crate::cutover::{PendingCutover, TOLD_ON_THE_DAY, WaveGate};
 use crate::detect;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -88,8 +88,14 @@ pub struct BoardWave {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub cutover: Option<Date>,
+    /// Whether its DAGs are: of every pipeline the old paused and the new on, whatever came before.
+    #[serde(default)]
+    pub is_cut_over: bool,
     /// What it waits for before it can be cut over. Empty: it can, or it was.
     pub needs: Vec<String>,
+    /// What is missing although no gate asks for it: it is cut over without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unasked: Vec<String>,
 }
 
 /// How many pipelines had reached a stage on a day, among those whose date is known.
@@ -148,6 +154,8 @@ pub fn board(input: BoardInput<'_>) -> Board {
         let held = pending.and_then(|one| one.gates.iter().find(|gate| gate.gate.name == "held" && !gate.gate.holds));
         let health = health(facts, &reached, held.map(|gate| gate.gate.says.as_str()), today);
         let at = reached.stage.unwrap_or(MigrationStage::Seen);
+        let is_flipped =
+            conditions.iter().any(|one| one.stage == MigrationStage::CutOver && one.state == ConditionState::Holds);
         // What no Migration names is in no wave.
         if facts.files.inventoried || facts.has_wave {
             let wave = waves.entry(&facts.wave).or_insert_with(|| BoardWave {
@@ -155,13 +163,18 @@ pub fn board(input: BoardInput<'_>) -> Board {
                 pipelines: Vec::new(),
                 stage: at,
                 cutover: facts.cutover,
+                is_cut_over: true,
                 needs: Vec::new(),
+                unasked: Vec::new(),
             });
             wave.stage = wave.stage.min(at);
+            wave.is_cut_over &= is_flipped;
             wave.cutover = wave.cutover.or(facts.cutover);
             wave.pipelines.push(facts.name.clone());
-            let needs = needs(facts, &reached, &health);
-            wave.needs.extend((!needs.is_empty()).then(|| format!("{} {}", facts.name, needs.join(", "))));
+            let needs = needs(facts, &reached);
+            let of_pipeline = |all: &[String]| (!all.is_empty()).then(|| format!("{} {}", facts.name, all.join(", ")));
+            wave.needs.extend(of_pipeline(&needs.asked));
+            wave.unasked.extend(of_pipeline(&needs.unasked));
         }
         rows.push(BoardRow {
             wave: facts.has_wave.then(|| facts.wave.clone()),
@@ -170,7 +183,7 @@ pub fn board(input: BoardInput<'_>) -> Board {
             or_later: reached.open.as_ref().is_some_and(|open| open.state == ConditionState::Unknown),
             label: label(facts, &reached),
             since: since(facts, &reached),
-            next: next(facts, &reached, &health, pending.map(|one| one.next.as_str())),
+            next: next(facts, &reached, &health, is_flipped, pending.map(|one| one.next.as_str())),
             // Nothing is wanted of what no Migration names, so it cannot lag behind it.
             oddity: reached.oddity.filter(|_| facts.files.inventoried),
             health,
@@ -182,14 +195,20 @@ pub fn board(input: BoardInput<'_>) -> Board {
     }
     for (name, wave) in &mut waves {
         let pending = input.cutovers.iter().find(|one| one.address.name == *name);
-        let of_wave = pending.into_iter().flat_map(|one| &one.gates);
-        // What its members need is said in their own words above.
-        let is_own = |name: &str| !["date", "parity", "successors", "deployed"].contains(&name);
-        let open = of_wave.filter(|gate| !gate.gate.holds && is_own(gate.gate.name));
-        wave.needs.extend(open.map(|gate| gate.gate.says.clone()));
+        let of_wave: Vec<&WaveGate> = pending.into_iter().flat_map(|one| &one.gates).collect();
+        let is_early = of_wave.iter().any(|gate| gate.gate.name == "date" && !gate.gate.holds);
+        let of_members = std::mem::take(&mut wave.needs);
+        let open = of_wave.into_iter().filter(|gate| !gate.gate.holds && is_own_need(gate, is_early, &of_members));
+        wave.needs.extend(open.map(|gate| match &gate.member {
+            Some(member) if !gate.gate.says.contains(&member.name) => format!("{}: {}", member.name, gate.gate.says),
+            _ => gate.gate.says.clone(),
+        }));
+        wave.needs.extend(of_members);
         wave.pipelines.sort();
-        wave.needs.sort();
-        wave.needs.dedup();
+        for list in [&mut wave.needs, &mut wave.unasked] {
+            list.sort();
+            list.dedup();
+        }
     }
     let mut waves: Vec<BoardWave> = waves.into_values().collect();
     waves.sort_by_cached_key(|wave| natural(&wave.name));
@@ -219,6 +238,22 @@ pub fn board(input: BoardInput<'_>) -> Board {
         unread,
     };
     without_secrets(board)
+}
+
+/// Whether an open gate is something that a wave needs, beside what its members need, which is said in their own words. What is
+/// known on the day alone is no need before it.
+fn is_own_need(gate: &WaveGate, is_early: bool, of_members: &[String]) -> bool {
+    let words: &[&str] = match gate.gate.name {
+        "date" => return false,
+        "quiet" => return !is_early,
+        "noGap" => return !(is_early && gate.gate.says.starts_with(TOLD_ON_THE_DAY)),
+        "parity" => &["period"],
+        "successors" => &["green", "deployed"],
+        "deployed" => &["deployed", "translated", "decision", "not known"],
+        _ => return true,
+    };
+    let is_its = |need: &str| gate.member.as_ref().is_none_or(|member| need.starts_with(&format!("{} ", member.name)));
+    !of_members.iter().any(|need| is_its(need) && words.iter().any(|word| need.contains(word)))
 }
 
 /// `10` after `9`.
@@ -321,7 +356,7 @@ fn without_secrets(mut board: Board) -> Board {
         row.owner.iter_mut().for_each(hide);
         row.conditions.iter_mut().for_each(|one| hide(&mut one.says));
     }
-    board.waves.iter_mut().flat_map(|wave| &mut wave.needs).for_each(hide);
+    board.waves.iter_mut().flat_map(|wave| wave.needs.iter_mut().chain(&mut wave.unasked)).for_each(hide);
     board.ties.iter_mut().for_each(|tie| {
         hide(&mut tie.what);
         tie.bridge.iter_mut().for_each(hide);
@@ -344,16 +379,24 @@ impl Board {
         format!("{all} {words}: {cut} cut over, {parallel} in parallel, {} before.", all - cut - parallel)
     }
 
-    /// What each wave waits for, in a sentence; none of those that were cut over.
+    /// What each wave waits for, in a sentence or two; none of those that were cut over.
     pub fn waits(&self) -> Vec<String> {
-        let open = self.waves.iter().filter(|wave| wave.stage < MigrationStage::CutOver);
+        let today = self.at.to_zoned(TimeZone::UTC).date();
+        let open = self.waves.iter().filter(|wave| wave.stage < MigrationStage::CutOver && !wave.is_cut_over);
         open.map(|wave| {
             let name = &wave.name;
-            match (&wave.needs[..], wave.cutover) {
-                ([], Some(day)) => format!("Wave {name} has all that it needs, and cuts over on {day}."),
+            let mut says = match (&wave.needs[..], wave.cutover) {
+                ([], Some(day)) if day > today => {
+                    format!("Wave {name} has all that it needs, and cuts over on {day}.")
+                }
+                ([], Some(_)) => format!("Wave {name} has all that it needs: `plumb plan` shows its cutover."),
                 ([], None) => format!("Wave {name} can cut over: set `cutover`."),
                 (needs, _) => format!("Wave {name} can cut over when: {}.", needs.join("; ")),
+            };
+            if !wave.unasked.is_empty() {
+                says.push_str(&format!(" Not asked for by `requires`: {}.", wave.unasked.join("; ")));
             }
+            says
         })
         .collect()
     }

@@ -1,12 +1,13 @@
 //! The laws of stages and boards.
 
 use super::board::{Board, BoardInput, board};
-use super::facts::{LastRun, PipelineFacts, conditions};
+use super::facts::{CutoverAsks, LastRun, PipelineFacts, conditions};
 use super::health::HealthState;
 use super::live::{LiveDag, OldSeen, PipelineLive};
 use super::stage::{ConditionState, MigrationStage, StageCondition, stage};
 use crate::cost::facts::{RunResult, RunSide};
-use crate::teardown::PeriodVerdict;
+use crate::cutover::{PendingCutover, Standing, WaveGate};
+use crate::teardown::{Gate, PeriodVerdict};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,7 @@ pub fn whole(name: &str) -> PipelineFacts {
     facts.periods.equal = 3;
     facts.periods.parallel = ["2026-08", "2026-09", "2026-10"].map(|period| (period.to_owned(), Some(at(0)))).into();
     facts.cutover = Some("2026-11-02".parse().unwrap());
+    facts.asks = CutoverAsks { parity: true, green: true };
     let dag = |name: &str, dag| BTreeMap::from([(format!("AirflowDag/{name}"), dag)]);
     facts.live = Ok(PipelineLive {
         old: dag("old", LiveDag::Paused),
@@ -160,21 +162,27 @@ fn the_stage_is_the_highest_before_which_nothing_is_open() {
     assert_eq!(gone.oddity, None);
 }
 
-fn made(pipelines: &[PipelineFacts], day: i64) -> Board {
-    board(BoardInput {
+static NOBODY: BTreeSet<String> = BTreeSet::new();
+
+fn input(pipelines: &[PipelineFacts], day: i64) -> BoardInput<'_> {
+    BoardInput {
         project: "bau",
         target: "prod",
         commit: Some("0123456789ab"),
         at: at(day),
         pipelines,
         periods: BTreeMap::new(),
-        strangers: &BTreeSet::new(),
+        strangers: &NOBODY,
         cutovers: &[],
         ties: Vec::new(),
         causes: Vec::new(),
         forecast: None,
         unread: Vec::new(),
-    })
+    }
+}
+
+fn made(pipelines: &[PipelineFacts], day: i64) -> Board {
+    board(input(pipelines, day))
 }
 
 /// The pipelines of the design's example.
@@ -240,6 +248,93 @@ fn a_board_says_where_each_pipeline_stands_and_what_is_next() {
         "Wave 2 can cut over when: revenue 4 decisions, 3 more periods.",
     ];
     assert_eq!(board.waits(), waits);
+}
+
+/// A wave whose cutover waits for these gates.
+fn waits_for(gates: &[(&'static str, bool, &str)]) -> PendingCutover {
+    let gate = |(name, holds, says): &(&'static str, bool, &str)| WaveGate {
+        member: None,
+        gate: Gate { name, holds: *holds, says: (*says).to_owned() },
+    };
+    PendingCutover {
+        address: "Wave/1".to_owned().try_into().unwrap(),
+        cutover: "2026-11-02".into(),
+        members: Vec::new(),
+        standing: Standing::Old,
+        gates: gates.iter().map(gate).collect(),
+        digest: String::new(),
+        next: "it waits".into(),
+    }
+}
+
+#[test]
+fn what_no_gate_asks_for_is_no_condition_of_a_cutover() {
+    let mut all = example();
+    all.retain(|facts| facts.wave == "1");
+    for facts in &mut all {
+        facts.asks = CutoverAsks::default();
+        facts.cutover = Some("2026-11-20".parse().unwrap());
+    }
+    let says = "Wave 1 has all that it needs, and cuts over on 2026-11-20. Not asked for by `requires`: audience 1 more \
+                period; churn green, 3 more periods.";
+    assert_eq!(made(&all, 0).waits(), [says]);
+    assert!(made(&all, 30).waits()[0].starts_with("Wave 1 has all that it needs: `plumb plan` shows its cutover."));
+}
+
+#[test]
+fn what_only_the_day_tells_is_no_need_before_it() {
+    let mut audience = example().remove(3);
+    audience.periods.equal = 3;
+    let told = [
+        ("quiet", false, "whether a run of AirflowDag/old is under way is looked at on the day"),
+        ("noGap", false, "told on the day: AirflowDag/old runs before it"),
+        ("closed", false, "tied to another wave"),
+    ];
+    let waits = |is_reached: bool, gates: &[(&'static str, bool, &str)]| {
+        let date = ("date", is_reached, "");
+        let pending = [waits_for(&[&[date], gates].concat())];
+        board(BoardInput { cutovers: &pending, ..input(&[audience.clone()], 0) }).waits()
+    };
+    assert_eq!(waits(false, &told), ["Wave 1 can cut over when: tied to another wave."]);
+    let skipped = [("noGap", false, "it would be skipped")];
+    assert_eq!(waits(false, &skipped), ["Wave 1 can cut over when: it would be skipped."]);
+    assert!(waits(true, &told)[0].contains("is under way is looked at on the day"));
+}
+
+#[test]
+fn a_gate_that_no_member_speaks_of_is_said_in_its_own_words() {
+    let waits = |equal: usize, gates: &[(&'static str, bool, &str)]| {
+        let mut audience = example().remove(3);
+        audience.periods.equal = equal;
+        let mut pending = waits_for(gates);
+        pending
+            .gates
+            .iter_mut()
+            .for_each(|gate| gate.member = Some("Migration/audience".to_owned().try_into().unwrap()));
+        board(BoardInput { cutovers: &[pending], ..input(&[audience], 0) }).waits()
+    };
+    // Nothing failed, and yet too few runs were seen; the reports are too old to count.
+    let runs = [("successors", false, "DatabricksJob/audience: 1 of 3 runs so far")];
+    assert_eq!(waits(3, &runs), ["Wave 1 can cut over when: DatabricksJob/audience: 1 of 3 runs so far."]);
+    let old = [("parity", false, "the last report is too old")];
+    assert_eq!(waits(3, &old), ["Wave 1 can cut over when: audience: the last report is too old."]);
+    // What the pipeline needs says it already.
+    assert_eq!(waits(2, &old), ["Wave 1 can cut over when: audience 1 more period."]);
+}
+
+#[test]
+fn of_what_is_cut_over_no_cutover_is_announced() {
+    let mut facts = whole("audience");
+    (facts.can_replay, facts.periods.equal) = (true, 0);
+    facts.periods.parallel.clear();
+    let made = made(&[facts.clone()], 0);
+    assert_eq!((made.waits(), made.waves[0].is_cut_over), (Vec::new(), true));
+    assert_eq!(made.pipelines[0].oddity.as_deref(), Some("cut over, but no period was finished by both sides"));
+    assert_eq!(made.pipelines[0].next, "plumb parity replay audience");
+    // One that is not makes it none of the wave.
+    let mut other = example().remove(3);
+    other.wave = "audience".into();
+    assert!(!board(input(&[facts, other], 0)).waves[0].is_cut_over);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::live::{LiveDag, PipelineLive};
 use super::periods::PeriodsSeen;
 use super::stage::{ConditionState, MigrationStage, StageCondition, StageDates};
 use crate::cost::facts::{KeptRuns, RunResult, RunSide, RunTrigger};
+use crate::kinds::emr::migration::MigrationSpec;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub struct PipelineFacts {
     pub owner: Option<String>,
     /// The day of its cutover.
     pub cutover: Option<Date>,
+    /// What the gates of its cutover ask for, beside that it is live.
+    pub asks: CutoverAsks,
     /// Whether it can be replayed: it has a shadow place and says how a run is told its period.
     pub can_replay: bool,
     pub files: FileStage,
@@ -48,6 +51,7 @@ impl PipelineFacts {
             has_wave: false,
             owner: None,
             cutover: None,
+            asks: CutoverAsks::default(),
             can_replay: false,
             files: FileStage::default(),
             lost: BTreeMap::new(),
@@ -58,6 +62,26 @@ impl PipelineFacts {
             last_old: None,
             live: Err("it was not read".to_owned()),
             place: None,
+        }
+    }
+}
+
+/// What `requires` of a Migration asks for. A board shows what is good to have too, and must not call it a condition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CutoverAsks {
+    /// Periods that compared equal.
+    pub parity: bool,
+    /// Runs of the new pipeline that ended well.
+    pub green: bool,
+}
+
+impl CutoverAsks {
+    /// Those of a Migration.
+    pub fn of(spec: &MigrationSpec) -> CutoverAsks {
+        let requires = spec.requires.as_ref();
+        CutoverAsks {
+            parity: requires.and_then(|all| all.parity.as_ref()).is_some_and(|parity| parity.passes > 0),
+            green: requires.and_then(|all| all.green_runs).is_some_and(|runs| runs > 0),
         }
     }
 }

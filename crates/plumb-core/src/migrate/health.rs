@@ -120,8 +120,14 @@ fn counted_days(days: i32) -> String {
     if days == 1 { "1 day".into() } else { format!("{days} days") }
 }
 
-/// What is next: a command, a place, or what it waits for.
-pub fn next(facts: &PipelineFacts, reached: &StageReached, health: &BoardHealth, pending: Option<&str>) -> String {
+/// What is next: a command, a place, or what it waits for. `is_flipped`: its DAGs are cut over, whatever came before.
+pub fn next(
+    facts: &PipelineFacts,
+    reached: &StageReached,
+    health: &BoardHealth,
+    is_flipped: bool,
+    pending: Option<&str>,
+) -> String {
     let name = &facts.name;
     let Some(open) = &reached.open else { return String::new() };
     if health.state == HealthState::Failing && open.stage <= MigrationStage::CutOver {
@@ -136,6 +142,11 @@ pub fn next(facts: &PipelineFacts, reached: &StageReached, health: &BoardHealth,
         MigrationStage::Decided => places(&facts.files.decisions),
         MigrationStage::Deployed => format!("{}: plumb apply", open.says),
         MigrationStage::InParallel if !facts.periods.has_runs => "plumb cost --keep evidence/runs".into(),
+        // The old one runs no more: only past periods can be compared.
+        MigrationStage::InParallel | MigrationStage::Parity if is_flipped && facts.can_replay => {
+            format!("plumb parity replay {name}")
+        }
+        MigrationStage::InParallel if is_flipped => "compare a period that both wrote".into(),
         MigrationStage::InParallel => "run both for one period".into(),
         MigrationStage::Parity => parity(facts),
         MigrationStage::CutOver => match (facts.cutover, pending) {
@@ -176,32 +187,49 @@ fn places(decisions: &[(String, usize)]) -> String {
     said
 }
 
-/// What is still needed before it can be cut over, in a few words each.
-pub fn needs(facts: &PipelineFacts, reached: &StageReached, health: &BoardHealth) -> Vec<String> {
-    let mut needs = Vec::new();
+/// What is missing of a pipeline before its cutover, in a few words each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CutoverNeeds {
+    /// What its wave waits for.
+    pub asked: Vec<String>,
+    /// What would be good to have, and no gate asks for.
+    pub unasked: Vec<String>,
+}
+
+/// What is still needed before it can be cut over.
+pub fn needs(facts: &PipelineFacts, reached: &StageReached) -> CutoverNeeds {
+    let mut needs = CutoverNeeds::default();
     if is_at(reached, MigrationStage::CutOver) {
         return needs;
     }
     let decisions = facts.files.decisions.len();
     match reached.open.as_ref() {
-        Some(open) if open.stage <= MigrationStage::Translated => needs.push("translated".to_owned()),
+        Some(open) if open.stage <= MigrationStage::Translated => needs.asked.push("translated".to_owned()),
         Some(open) if open.stage == MigrationStage::Decided => {
-            needs.push(if decisions == 1 { "1 decision".into() } else { format!("{decisions} decisions") });
+            needs.asked.push(if decisions == 1 { "1 decision".into() } else { format!("{decisions} decisions") });
         }
         Some(open) if open.stage == MigrationStage::Deployed && open.state == ConditionState::Unknown => {
-            needs.push("what is live is not known".into());
+            needs.asked.push("what is live is not known".into());
         }
-        Some(open) if open.stage == MigrationStage::Deployed => needs.push("deployed".into()),
+        Some(open) if open.stage == MigrationStage::Deployed => needs.asked.push("deployed".into()),
         _ => {}
     }
-    if health.state == HealthState::Failing {
-        needs.push("green".into());
+    let has_failed = |side| facts.last.get(&side).is_some_and(|last| last.result == RunResult::Failed);
+    if has_failed(RunSide::New) {
+        needs.list(facts.asks.green).push("green".into());
+    } else if has_failed(RunSide::Old) {
+        needs.unasked.push("green (the old one)".into());
     }
-    let left = facts.periods.wanted.saturating_sub(facts.periods.equal);
-    match left {
+    match facts.periods.wanted.saturating_sub(facts.periods.equal) {
         0 => {}
-        1 => needs.push("1 more period".into()),
-        left => needs.push(format!("{left} more periods")),
+        1 => needs.list(facts.asks.parity).push("1 more period".into()),
+        left => needs.list(facts.asks.parity).push(format!("{left} more periods")),
     }
     needs
+}
+
+impl CutoverNeeds {
+    fn list(&mut self, is_asked: bool) -> &mut Vec<String> {
+        if is_asked { &mut self.asked } else { &mut self.unasked }
+    }
 }

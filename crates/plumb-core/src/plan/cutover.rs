@@ -24,7 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the manifests of DAGs of waves want, on the side of the cutover that each is on.
 ///
 /// Before its day a new DAG is paused and has its shadow: anything else is drift. From then on, and wherever an old DAG rests
-/// already, what a wave sets is left as it is: only the wave's own change flips it, all of it or none.
+/// already, what a wave sets is left as it is: only the wave's own change flips it, all of it or none. So it is where no old DAG
+/// is named any more and a mark says that plumb cut the wave over: what is cleaned up after a migration pauses nothing.
 pub(super) fn settle(context: &PlanContext<'_>, waves: &[Wave<'_>]) -> BTreeMap<Address, Value> {
     let mut settled = BTreeMap::new();
     for wave in waves {
@@ -62,8 +63,15 @@ pub(super) fn resources(context: &PlanContext<'_>) -> BTreeMap<Address, Resource
 fn is_flipped(context: &PlanContext<'_>, wave: &Wave<'_>, found: &WaveLive<'_, '_>) -> bool {
     let is_paused =
         |object: &WaveObject<'_>| found.seen(object).and_then(|live| object.kind.is_paused(&live.spec)) == Some(true);
+    let is_over = || wave.old().next().is_none() && wave.new_ones().any(|object| found.was_cut_over(object));
     context.input.desired.developer.is_none()
-        && (wave.cutover.is_some() && reached(wave, context.input.now) || wave.old().any(is_paused))
+        && (wave.cutover.is_some() && reached(wave, context.input.now) || wave.old().any(is_paused) || is_over())
+}
+
+/// The hash of what a mark of a new DAG says on one side.
+fn side_hash(object: &WaveObject<'_>, side: WaveSide) -> String {
+    let resource = object.resource;
+    normal::identity(resource.kind.rules(), &object.on_side(&resource.spec, side))
 }
 
 /// What the manifest of a new DAG wants. `live`: the wave leaves it on the side that it is on.
@@ -105,6 +113,13 @@ impl<'c, 'a> WaveLive<'c, 'a> {
 
     fn seen(&self, object: &WaveObject<'_>) -> Option<&Observed> {
         Some(&self.found.get(&object.resource.address)?.as_ref().ok()?.1)
+    }
+
+    /// Whether a new DAG carries the mark of what its manifest wants after the cutover.
+    fn was_cut_over(&self, object: &WaveObject<'_>) -> bool {
+        let Some(Ok((live, _))) = self.found.get(&object.resource.address) else { return false };
+        let rev = live.mark.as_ref().and_then(|mark| mark.rev.as_ref());
+        rev.is_some_and(|rev| rev.hash == side_hash(object, WaveSide::After))
     }
 
     fn states<'s>(&'s self, wave: &'s Wave<'_>) -> Vec<WaveState<'s>> {
@@ -290,8 +305,7 @@ fn rewritten(
     let mark = live.mark.as_ref().ok_or_else(|| format!("{} carries no mark", resource.address))?;
     let mut body = context.sealed(&seen.spec).into_owned();
     object.with_settings(&mut body, side);
-    let rules = resource.kind.rules();
-    let hash = |side| normal::identity(rules, &object.on_side(&resource.spec, side));
+    let hash = |side| side_hash(object, side);
     // A file that is not as the manifest has it keeps the mark of what it is.
     let is_current = |rev: &Rev| [WaveSide::Before, WaveSide::After].into_iter().any(|side| hash(side) == rev.hash);
     let rev = match &mark.rev {

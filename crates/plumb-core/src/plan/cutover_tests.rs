@@ -261,7 +261,12 @@ fn before_its_day_it_waits_and_nothing_is_sent() {
     let plan = world.plan();
     assert!(plan.is_empty(), "{:?}", plan.changes);
     assert_eq!(plan.cutovers.len(), 1);
-    assert_eq!(open(&plan), ["date: not before 2024-06-15 (Europe/London)"]);
+    let says = "date: not before 2024-06-15 (Europe/London), on which nothing is scheduled: the first tick after it is \
+                2024-07-02 03:00 UTC";
+    assert_eq!(open(&plan), [says]);
+    // A day that is one of the schedule says no more than itself.
+    let moved = World { manifests: world.manifests.replace("2024-06-15", "2024-07-02"), ..deployed(self::world()) };
+    assert_eq!(open(&moved.plan())[0], "date: not before 2024-07-02 (Europe/London)");
     // Midnight in London, an hour before that in UTC.
     world.now = "2024-06-14T23:00:00Z".parse().unwrap();
     assert!(wave(&world.plan()).is_some());
@@ -496,6 +501,36 @@ fn what_is_cut_over_is_up_to_date_and_stays_so_whatever_its_day_becomes() {
     }
     let world = World { manifests, ..world };
     assert!(world.plan().is_empty(), "{:?}", world.plan().changes);
+}
+
+#[test]
+fn cleaning_up_what_was_old_pauses_nothing_that_was_cut_over() {
+    // The migration stays, and says neither its day nor the old DAGs, which are gone.
+    let cleaned = |world: &World| {
+        let mut manifests = world.manifests.clone();
+        for name in NAMES {
+            let left = json!({
+                "wave": "1", "from": {"emr": [format!("EmrCluster/{name}")]},
+                "to": {"jobs": [format!("DatabricksJob/{name}")], "dags": [format!("AirflowDag/{name}")]},
+                "shadow": {"parameters": {"output": "s3://shadow"}},
+            });
+            let whole = migration(name, &json!({}));
+            assert!(manifests.contains(&whole));
+            manifests = manifests.replace(&whole, &manifest(Migration::NAME, name, "", &left));
+        }
+        World { manifests, live: world.live.clone(), ..self::world() }
+    };
+    let mut world = deployed(world());
+    let before = cleaned(&world);
+    while apply(&mut world, usize::MAX) {}
+    assert_eq!(end(&world), End::New);
+    let after = cleaned(&world);
+    assert!(after.plan().is_empty(), "{:?}", after.plan().changes);
+    // What was not cut over still waits, and is kept from running.
+    let mut before = before;
+    assert!(before.plan().is_empty(), "{:?}", before.plan().changes);
+    dag_mut(&mut before, "churn").seen.edit(|seen| seen.spec["paused"] = json!(false));
+    assert_eq!(before.plan().changes.len(), 1);
 }
 
 #[test]

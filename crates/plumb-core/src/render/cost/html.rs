@@ -9,8 +9,8 @@ use plumb_model::stats::{Interval, Money};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8884;--old:#b06000;--new:#1a73e8}
-body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:70rem;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%}div.wide{overflow-x:auto}
+body{font:15px/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText;margin:0 auto;padding:1rem;max-width:70rem;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%}div.scroll{overflow-x:auto}
 th,td{text-align:left;padding:.3rem .7rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 svg{width:100%;height:auto;max-width:46rem}svg text{font:11px system-ui,sans-serif;fill:currentColor}
 .soft{opacity:.75}code{font-size:.9em}";
@@ -28,8 +28,8 @@ pub fn cost_html(report: &CostReport, view: CostView) -> String {
             picture(&mut out, &one.periods);
         }
         if !table.rows.is_empty() {
-            let heads: String = table.heads.iter().map(|head| format!("<th>{head}</th>")).collect();
-            out.push_str(&format!("<div class=\"wide\"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"));
+            let heads: String = table.heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
+            out.push_str(&format!("<div class=\"scroll\"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"));
             for row in &table.rows {
                 let cells: String = row.iter().map(|cell| format!("<td><bdi>{}</bdi></td>", safe(cell))).collect();
                 out.push_str(&format!("<tr>{cells}</tr>\n"));

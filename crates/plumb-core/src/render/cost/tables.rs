@@ -3,7 +3,7 @@
 use super::amounts::{amount, shares, sum, took};
 use super::sentences;
 use super::{CostBy, CostView};
-use crate::cost::compare::{CostVerdict, PeriodCost, PricedRun, SideCost, pairs};
+use crate::cost::compare::{CostVerdict, PeriodCost, PricedRun, SideCost, in_few_words, pairs};
 use crate::cost::facts::{RunResult, RunSide, RunSystem, RunTrigger};
 use crate::cost::price::{CostSum, node_hours, thousandths};
 use crate::cost::report::{CostReport, PipelineCost};
@@ -154,7 +154,7 @@ fn difference(verdict: &CostVerdict) -> String {
         CostVerdict::Cheaper { permille, .. } => format!("{} less", shares(*permille)),
         CostVerdict::Dearer { permille, .. } => format!("{} more", shares(*permille)),
         CostVerdict::Same => "the same".to_owned(),
-        CostVerdict::CannotBeTold { because } => format!("cannot be told, because: {}", because.join(", ")),
+        CostVerdict::CannotBeTold { because } => format!("cannot be told, because: {}", in_few_words(because)),
     }
 }
 
