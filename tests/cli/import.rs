@@ -316,12 +316,21 @@ fn a_new_project_begins_with_init() {
     world.remove("plumb.yaml");
     world.plumb("plan").code(1).says("plumb init");
     shows!(world.plumb("init --name demo"), @"
+    schemas/
+    manifests/example.yaml.txt
+    .gitignore
     plumb.yaml
     --- stderr
-    Next: name your workspace in target dev (a profile of ~/.databrickscfg, or `host`), then `plumb import --all --target dev`; or write a manifest and `plumb apply` it to the sandbox.
+    Next:
+      databricks auth login --profile prod                # unless ~/.databrickscfg has that profile
+      plumb import --all --target prod                    # manifests of what is there
+      plumb plan --target prod                            # changes nothing, and says so
+      mv manifests/example.yaml.txt manifests/hello.yaml  # or try the example, without an account
+      plumb plan                                          # what an apply to the sandbox would do
     --- exit 0
     ");
     insta::assert_snapshot!(world.read("plumb.yaml"), @r#"
+    # yaml-language-server: $schema=schemas/plumb.json
     apiVersion: plumb/v1
     kind: Project
     metadata:
@@ -329,12 +338,11 @@ fn a_new_project_begins_with_init() {
     spec:
       manifests: [manifests]
       targets:
-        sandbox:                # the embedded emulator: no account needed
-          sandbox: true
+        sandbox:
+          sandbox: true             # the embedded emulator: no account needed
           default: true
-        dev:
-          mode: development     # names get "[dev USER] ", schedules are paused
-          databricks: {profile: dev}
+        prod:
+          databricks: {profile: prod}
       guards: {maxDeletes: 3, maxChangePercent: 30}
     "#);
     world.commit("Begin");

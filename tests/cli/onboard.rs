@@ -47,9 +47,14 @@ fn newcomer(seed: &Value) -> World {
     world
 }
 
-/// What is live, without marks: what nobody may change by taking it over.
+/// What is live, without marks and without what only says when something was written: what nobody may change by taking it over.
 fn live(world: &World) -> Value {
     let mut state = world.sandbox.get("/_sandbox/state");
+    for place in ["/serial", "/databricks/clusters/0101-000000-abcdefgh/events"] {
+        *state.pointer_mut(place).unwrap() = Value::Null;
+    }
+    // The zone is written as the service had chosen it, and so asked for from then on.
+    *state.pointer_mut("/databricks/clusters/0101-000000-abcdefgh/requested").unwrap() = Value::Null;
     forget_marks(&mut state);
     state
 }
@@ -58,13 +63,15 @@ fn forget_marks(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(forget_marks),
         Value::Object(members) => {
-            members.retain(|name, _| !matches!(name.as_str(), "plumb" | "plumb_rev" | "requests" | "workspace"));
-            members.values_mut().for_each(forget_marks);
-            for text in members.values_mut() {
-                if let Some((rest, _)) = text.as_str().and_then(|text| text.split_once("\n\nplumb:")) {
-                    *text = json!(rest);
+            members.retain(|name, _| name != "plumb" && name != "plumb_rev");
+            for member in members.values_mut() {
+                forget_marks(member);
+                if let Some((rest, _)) = member.as_str().and_then(|text| text.split_once("[plumb ")) {
+                    *member = json!(rest.trim_end());
                 }
             }
+            // No tags and no description are as good as empty ones.
+            members.retain(|_, member| *member != json!({}) && *member != json!(""));
         }
         _ => {}
     }
@@ -92,7 +99,8 @@ fn the_documented_onboarding_changes_nothing_and_says_so() {
     let says =
         "0 to create, 0 to update, 9 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.";
     world.plumb(plan).code(0).says(says);
-    assert_eq!(world.sandbox.writes(), [""; 0]);
+    let writes = |world: &World| world.sandbox.writes().into_iter().filter(|line| line != "POST /auth/token");
+    assert_eq!(writes(&world).collect::<Vec<_>>(), [""; 0]);
     // The other target takes nothing over, for what is there has other ids; two jobs of one name are no mistake there.
     world.plumb("validate").code(0).says("valid for target sandbox");
     world.plumb("plan").code(0).says("9 to create").never_says("adopt");
@@ -121,13 +129,18 @@ fn a_running_cluster_is_not_restarted_by_taking_it_over_unless_that_is_asked_for
         .says("! restarts the cluster")
         .says("to allow it")
         .never_says("but the marks");
-    shows!(world.plumb("apply --target prod --yes -q"), @"");
+    let applied = world.plumb("apply --target prod --yes").code(3).says("Apply: 5 done");
+    applied.says("1 change waits because clusters run that adopting would restart, and will not be made").says(
+        "  ! DatabricksCluster/analysts: taking it over restarts the running cluster, and ends what runs on it\n    \
+         to allow it: plan again once it is terminated; or `plumb apply --override restart`\n",
+    );
     let tags = |world: &World| world.sandbox.cluster("Analysts")["custom_tags"].clone();
     assert_eq!(tags(&world), json!({"team": "data"}));
     // What uses the cluster did not wait for it.
     assert!(world.sandbox.job("nightly")["settings"]["tags"]["plumb"].is_string());
-    shows!(world.plumb("apply --target prod --yes -q"), @"");
-    assert_eq!(world.sandbox.writes().iter().filter(|line| line.contains("/clusters/")).count(), 0);
+    world.sandbox.requests();
+    world.plumb("apply --target prod --yes -q").code(3).says("error: all of it waits because clusters run");
+    assert_eq!(world.sandbox.writes().iter().filter(|line| line.contains("/2.1/clusters/")).count(), 0);
     world.plumb("apply --target prod --yes --override restart").code(0).says("overridden: taking it over restarts");
     assert!(tags(&world)["plumb"].is_string(), "{}", tags(&world));
     world.plumb("drift --target prod").code(0);
@@ -138,9 +151,14 @@ fn nothing_is_imported_from_a_target_that_would_rename_it() {
     let mut world = World::seeded(&workspace("TERMINATED"));
     world.env("USER", Some("ann"));
     world.edit("plumb.yaml", "{default: true,", "{default: true, mode: development,");
-    for command in ["import --all", "import job 1"] {
-        shows!(world.plumb(command), @"");
-    }
+    world.plumb("import job 1").code(64).says("target dev is for development");
+    shows!(world.plumb("import --all"), @r#"
+    --- stderr
+    error: target dev is for development: an apply would rename what is imported to `[dev ann] …` and pause its schedules
+    hint: nothing was written
+    hint: import from a target without `mode: development`: add one to plumb.yaml, such as `prod: {databricks: {profile: prod}}`
+    --- exit 64
+    "#);
     world.edit("plumb.yaml", "  targets:\n", "  targets:\n    prod: {databricks: {}}\n    lab: {sandbox: true}\n");
     world.plumb("import --all").code(64).says("`--target prod`").never_says("lab");
     assert_eq!(world.sandbox.requests(), [""; 0]);
@@ -153,8 +171,39 @@ fn init_writes_what_a_project_needs_and_keeps_what_is_there() {
     world.remove("plumb.yaml");
     world.write(".gitignore", "/target");
     world.write("schemas/AirflowPool.json", "{}\n");
-    shows!(world.plumb("init --name demo --target staging --target prod --target staging"), @"");
-    insta::assert_snapshot!(world.read("plumb.yaml"), @"");
+    shows!(world.plumb("init --name demo --target staging --target prod --target staging"), @r#"
+    schemas/
+    manifests/example.yaml.txt
+    plumb.yaml
+    --- stderr
+    schemas/: what is there and differs stays as it is: AirflowPool.json
+    .gitignore: `.plumb/` added
+    Next:
+      databricks auth login --profile staging             # unless ~/.databrickscfg has that profile
+      plumb import --all --target staging                 # manifests of what is there
+      plumb plan --target staging                         # changes nothing, and says so
+      mv manifests/example.yaml.txt manifests/hello.yaml  # or try the example, without an account
+      plumb plan                                          # what an apply to the sandbox would do
+    --- exit 0
+    "#);
+    insta::assert_snapshot!(world.read("plumb.yaml"), @r#"
+    # yaml-language-server: $schema=schemas/plumb.json
+    apiVersion: plumb/v1
+    kind: Project
+    metadata:
+      name: demo
+    spec:
+      manifests: [manifests]
+      targets:
+        sandbox:
+          sandbox: true             # the embedded emulator: no account needed
+          default: true
+        staging:
+          databricks: {profile: staging}
+        prod:
+          databricks: {profile: prod}
+      guards: {maxDeletes: 3, maxChangePercent: 30}
+    "#);
     assert_eq!(world.read(".gitignore"), "/target\n.plumb/\n");
     assert_eq!(world.read("schemas/AirflowPool.json"), "{}\n");
     // Every schema that a manifest names is there, and of this plumb: but for the one that stayed.
@@ -187,7 +236,12 @@ fn the_example_is_no_manifest_before_it_is_renamed() {
 fn init_refuses_bad_names_at_once_and_asks_nobody() {
     let world = World::new();
     world.remove("plumb.yaml");
-    shows!(world.plumb_with(&["init", "--name", "Bad Name!"]), @"");
+    shows!(world.plumb_with(&["init", "--name", "Bad Name!"]), @r#"
+    --- stderr
+    error: --name: `Bad Name!` cannot be a name: only letters, digits, `-` and `_` may stand in a name
+    hint: nothing was written
+    --- exit 64
+    "#);
     world.plumb_with(&["init", "--target", "a/b"]).code(64).says("--target: `a/b` cannot be a name");
     assert_eq!(std::fs::read_dir(world.dir()).unwrap().count(), 1, "only .git");
     // A folder's name is brought into form.
@@ -226,7 +280,12 @@ fn validate_needs_neither_home_nor_user_nor_an_identity() {
     world.env("HOME", Some(""));
     world.plumb("validate").code(0).never_says("warning");
     world.edit("plumb.yaml", "{default: true,", "{default: true, mode: development,");
-    shows!(world.plumb("validate"), @"");
+    shows!(world.plumb("validate"), @r#"
+    The manifests are valid for target dev: 1 DatabricksJob.
+    --- stderr
+    warning: who develops is not known: names were checked with `[dev USER] ` before them. A plan of target dev needs PLUMB_USER, or `git config --global user.name`
+    --- exit 0
+    "#);
     world.plumb("validate --output json").code(0).says("who develops is not known");
     // What is named and marked with it needs to know.
     for command in ["plan", "apply --yes"] {

@@ -338,7 +338,7 @@ fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
     world.plumb("apply --yes -q").code(3).says("takeFrom: bundle");
     world.edit(path, "  takeFrom: terraform\n", "");
     // Nor by its name, without `adopt`.
-    let adopt = format!("  adopt: '{id}'\n");
+    let adopt = format!("  adopt:\n    dev: '{id}'\n");
     world.edit(path, &adopt, "");
     world.plumb("plan -q").says("and carries no mark; a Databricks bundle manages it").says("takeFrom: bundle");
     world.edit(path, "metadata:\n", &format!("metadata:\n{adopt}"));

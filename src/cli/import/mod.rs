@@ -169,7 +169,9 @@ fn may_import(desired: &Desired) -> Result<(), Failure> {
         desired.target.name
     ));
     Err(failure.hint("nothing was written").hint(match others.as_slice() {
-        [] => "import from a target without `mode: development`; `plumb init` writes one such, prod".to_owned(),
+        [] => "import from a target without `mode: development`: add one to plumb.yaml, such as \
+               `prod: {databricks: {profile: prod}}`"
+            .to_owned(),
         others => {
             format!("import from a target without `mode: development`: `--target {}`", others.join("`, `--target "))
         }

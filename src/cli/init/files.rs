@@ -46,7 +46,7 @@ impl<'a> NewFiles<'a> {
             }
         }
         if !differ.is_empty() {
-            self.ui.status(&format!("{folder}/: {} differ; they stay as they are", differ.join(", ")));
+            self.ui.status(&format!("{folder}/: what is there and differs stays as it is: {}", differ.join(", ")));
         }
         if written > 0 {
             self.written.push(format!("{folder}/"));

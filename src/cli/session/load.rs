@@ -290,7 +290,7 @@ pub fn with_source<T>(
 }
 
 /// What loading needs to know beside the files.
-pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
+fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
     Request {
         target: targeted.target.clone(),
         variables: targeted.vars.iter().cloned().collect(),
