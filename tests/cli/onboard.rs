@@ -88,7 +88,7 @@ fn the_documented_onboarding_changes_nothing_and_says_so() {
     let databricks = "      databricks: {profile: prod}\n";
     world.edit("plumb.yaml", databricks, &format!("{databricks}{airflow}"));
     world.sandbox.requests();
-    world.plumb(import).code(0).says("9 manifests written");
+    world.plumb(import).code(0).says("9 manifests written. `plumb plan --target prod` shows them as adopted.");
     let planned = world.plumb(&format!("{plan} --output json")).code(0).json();
     let changes = planned["changes"].as_array().unwrap();
     assert_eq!(changes.len(), 9, "{planned:#}");
@@ -144,6 +144,25 @@ fn a_running_cluster_is_not_restarted_by_taking_it_over_unless_that_is_asked_for
     world.plumb("apply --target prod --yes --override restart").code(0).says("overridden: taking it over restarts");
     assert!(tags(&world)["plumb"].is_string(), "{}", tags(&world));
     world.plumb("drift --target prod").code(0);
+}
+
+#[test]
+fn what_has_a_manifest_for_another_target_is_told_when_it_is_imported() {
+    let world = World::seeded(&workspace("TERMINATED"));
+    world.edit("plumb.yaml", "  targets:\n", "  targets:\n    staging: {databricks: {}}\n");
+    world.plumb("import --all --target staging").code(0).never_says("warning");
+    let job = world.sandbox.job("nightly")["job_id"].to_string();
+    let file = format!("manifests/jobs/nightly-{job}.yaml");
+    let ran = world.plumb("import --all");
+    let says = format!(
+        "DatabricksJob/nightly takes the job \"nightly\" over in staging, and would make another in dev: to have one manifest for \
+         all, add `dev: \"{job}\"` to its `metadata.adopt`, what differs to a patch of the target, and delete {file}"
+    );
+    assert!(ran.err.contains(&says), "{}", ran.shown);
+    world.edit("manifests/jobs/nightly.yaml", "  adopt:\n", &format!("  adopt:\n    dev: '{job}'\n"));
+    world.remove(&file);
+    let plan = world.plumb("plan --only nightly --output json").json();
+    assert_eq!((&plan["changes"][0]["action"], &plan["changes"][0]["id"]), (&json!("adopt"), &json!(job)), "{plan:#}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod emr;
 mod left;
 mod secrets;
+mod twins;
 
 use super::session::Session;
 use super::{Global, Targeted};
@@ -91,7 +92,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
             Some(why) => left.one(kind, &whole.found.seen.id, why, args.all, ui)?,
         }
     }
-    let (texts, kept) = manifests(&args, &session, &live, ready, &mut left, ui)?;
+    let ImportedTexts { texts, kept, twins } = manifests(&args, &session, &live, ready, &mut left, ui)?;
     limits.say(ui);
     if texts.is_empty() {
         if left.count == 0 {
@@ -99,7 +100,12 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         }
         return Ok(left.code());
     }
-    write(&session.project.dir, &texts, ui)?;
+    let plan = match &args.targeted.target {
+        Some(target) => format!("plumb plan --target {}", visible(target)),
+        None => "plumb plan".to_owned(),
+    };
+    write(&session.project.dir, &texts, &plan, ui)?;
+    twins.iter().for_each(|said| ui.warn(said));
     for note in kept.into_notes() {
         let about = note.address.map_or_else(String::new, |address| format!("{address}: "));
         ui.warn(&format!("{}{}", visible(&about), visible(&note.message)));
@@ -107,7 +113,16 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
     Ok(left.code())
 }
 
-/// The manifests of what was read, without those that `validate` would refuse; and the settings that none can say.
+/// What is written.
+struct ImportedTexts {
+    texts: Vec<(PathBuf, render::Manifest)>,
+    /// The settings that no manifest can say.
+    kept: unknown::Notes,
+    /// What is to be said of objects that have a manifest for another target.
+    twins: Vec<String>,
+}
+
+/// The manifests of what was read, without those that `validate` would refuse.
 fn manifests(
     args: &Import,
     session: &Session,
@@ -115,7 +130,7 @@ fn manifests(
     mut ready: Vec<(&'static dyn Kind, LiveObject)>,
     left: &mut left::Left,
     ui: &Ui,
-) -> Result<(Vec<(PathBuf, render::Manifest)>, unknown::Notes), Failure> {
+) -> Result<ImportedTexts, Failure> {
     let desired = &session.project.desired;
     let supplied = live.supplied();
     loop {
@@ -149,7 +164,10 @@ fn manifests(
         }
         let refused = left::refused(&session.project, &texts)?;
         if refused.is_empty() {
-            return Ok((texts, kept));
+            let files = texts.iter().map(|(file, _)| file.clone());
+            let imported: Vec<twins::Imported<'_>> =
+                ready.iter().zip(files).map(|((kind, found), file)| (*kind, found, file)).collect();
+            return Ok(ImportedTexts { kept, twins: twins::of(desired, &imported), texts });
         }
         // What refers to one of them by its address has to be written again, with the id.
         for (index, why) in refused.iter().rev() {
@@ -190,8 +208,8 @@ fn schema(file: &Path) -> String {
     format!("{}schemas/plumb.json", "../".repeat(file.components().count().saturating_sub(1)))
 }
 
-/// Writes every file or none.
-fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<(), Failure> {
+/// Writes every file or none; `plan` is the command that comes next.
+fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], plan: &str, ui: &Ui) -> Result<(), Failure> {
     if let Some((file, _)) = texts.iter().find(|(file, _)| dir.join(file).exists()) {
         return Err(Failure::error(format!("{} is there already; nothing was written", file.display()))
             .hint("move it away, or choose another folder with --out"));
@@ -210,9 +228,9 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<(
     let adopted = texts.iter().any(|(_, manifest)| manifest.adopts);
     let (noun, them) = if count == 1 { ("manifest", "it") } else { ("manifests", "them") };
     ui.status(&if adopted {
-        format!("{count} {noun} written. `plumb plan` shows {them} as adopted.")
+        format!("{count} {noun} written. `{plan}` shows {them} as adopted.")
     } else {
-        format!("{count} {noun} written, of objects that others own: `plumb plan` has nothing to do.")
+        format!("{count} {noun} written, of objects that others own: `{plan}` has nothing to do.")
     });
     Ok(())
 }

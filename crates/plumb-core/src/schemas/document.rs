@@ -1,8 +1,9 @@
 //! What stands around a spec in a manifest, as the written schemas know it.
 
 use crate::manifest::Adopt;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Which resource it is, and how plumb treats it.
@@ -20,7 +21,12 @@ pub struct MetadataSchema {
     #[schemars(default)]
     pub lifecycle: LifecycleSchema,
     /// The id of an existing object to take over at the next apply: in every target, or by target, `{prod: "123"}`.
-    #[schemars(schema_with = "adopt")]
+    // In one piece, so that editors show the field's own text and not that of a form.
+    #[schemars(with = "Option<Value>", extend("anyOf" = [
+        {"type": "string"},
+        {"type": "object", "additionalProperties": {"type": "string"}},
+        {"type": "null"},
+    ]))]
     pub adopt: Option<Adopt>,
     /// The other tool that the object is taken from: `bundle`. Needed beside `adopt` when the object says that a tool manages
     /// it, and when a tool has taken what plumb owns. It then is plumb's: take it out of that tool first.
@@ -33,15 +39,6 @@ pub struct MetadataSchema {
     /// stands for any element or key. All others of that sort are kept.
     #[schemars(default)]
     pub remove: Vec<String>,
-}
-
-/// In one piece, so that editors show the field's own text and not that of a form.
-fn adopt(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"anyOf": [
-        {"type": "string"},
-        {"type": "object", "additionalProperties": {"type": "string"}},
-        {"type": "null"},
-    ]})
 }
 
 /// What plumb may do to an object, and what others may.

@@ -337,6 +337,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_adopted_is_an_id_or_one_for_each_target() {
+        let places = |adopt: Value| {
+            let mut manifest = job(json!({}));
+            manifest["metadata"]["adopt"] = adopt;
+            errors(&job_schema(), &manifest).len()
+        };
+        for (adopt, wrong) in [
+            (json!("1"), 0),
+            (json!({"prod": "1", "dev": "2"}), 0),
+            (json!(null), 0),
+            (json!(1), 1),
+            (json!({"prod": 1}), 1),
+            (json!(["1"]), 1),
+        ] {
+            assert_eq!(places(adopt.clone()), wrong, "{adopt}");
+        }
+    }
+
+    #[test]
     fn a_required_field_stays_required() {
         let document = manifest("DatabricksCluster", &schema_for!(ClusterSpec).to_value());
         let mut cluster = job(json!({"num_workers": 1}));
