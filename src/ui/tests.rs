@@ -97,6 +97,18 @@ fn only_a_yes_is_a_yes() {
 }
 
 #[test]
+fn a_question_has_an_answer_and_nobody_is_asked_without_a_terminal() {
+    for (typed, answer) in [("staging\n", "staging"), ("  a b \n", "a b"), ("\n", "prod"), ("", "prod")] {
+        let err = Shared::default();
+        let terminal = ui(&Shared::default(), &err, true, typed, Volume::Normal);
+        assert_eq!(terminal.ask("Target", "prod"), Ok(answer.to_owned()), "{typed:?}");
+        assert_eq!(err.text(), "Target [prod] ");
+    }
+    let (log, _, err) = logged(Volume::Normal);
+    assert_eq!((log.ask("Target", "prod"), err.text()), (Ok("prod".to_owned()), String::new()));
+}
+
+#[test]
 fn nobody_to_ask_is_a_failure_with_a_hint() {
     let (ui, _, err) = logged(Volume::Normal);
     let failure = ui.confirm("Apply?").unwrap_err();

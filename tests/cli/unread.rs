@@ -57,7 +57,8 @@ fn nasty() -> (Value, usize) {
     // Without a name, the service calls it Untitled.
     jobs.push(json!({"tasks": [{"task_key": "main", "notebook_task": {"notebook_path": "/Shared/x"}}]}));
     let clusters: Vec<Value> = ["same", "same", "Same", "", "no", "${x}"].iter().map(|name| {
-        json!({"cluster_name": name, "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge", "num_workers": 1})
+        json!({"cluster_name": name, "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge", "num_workers": 1,
+            "state": "TERMINATED"})
     }).collect();
     let pools: Vec<Value> = ["pool", "Pool", "a/b"]
         .iter()
@@ -99,7 +100,7 @@ fn an_import_of_a_workspace_that_nobody_tidied_up_is_valid_and_changes_nothing()
 fn what_one_endpoint_refuses_limits_an_import_and_does_not_end_it() {
     let world = World::seeded(&json!({
         "clusters": [{"cluster_name": "Analysts", "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge",
-            "num_workers": 1, "libraries": [{"pypi": {"package": "polars"}}]}],
+            "num_workers": 1, "state": "TERMINATED", "libraries": [{"pypi": {"package": "polars"}}]}],
         "policies": [{"name": "Small", "definition": {}}],
         "jobs": [{"name": "etl", "tasks": [{"task_key": "main", "notebook_task": {"notebook_path": "/Shared/x"}}]}],
     }));

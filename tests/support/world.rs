@@ -364,7 +364,7 @@ pub fn decision_at(
     now: jiff::Timestamp,
     by: (&str, bool),
 ) -> Decision {
-    decide(&Input {
+    let mut decision = decide(&Input {
         desired,
         live,
         baselines: bases,
@@ -378,7 +378,10 @@ pub fn decision_at(
         approval_key: None,
         kinds: kinds::all(),
         absent: &[],
-    })
+    });
+    // As with `--override restart`: whatever is live is taken over.
+    decision.plan.blocked.retain(|blocked| blocked.guard != Some(Guard::Restart));
+    decision
 }
 
 /// What stands in a plan's way, without what is allowed here as by `--allow-run-now`: that runs start.

@@ -3,6 +3,7 @@
 mod emr;
 mod left;
 mod secrets;
+mod twins;
 
 use super::session::Session;
 use super::{Global, Targeted};
@@ -12,7 +13,7 @@ use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
 use plumb_core::import;
 use plumb_core::kinds::{self, Kind, Role};
-use plumb_core::manifest::Resource;
+use plumb_core::manifest::{Desired, Mode, Resource};
 use plumb_core::plan::unknown::{self, UnknownMembers};
 use plumb_core::plan::{Live, LiveObject};
 use plumb_core::render::{self, value::visible};
@@ -69,6 +70,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
     make_folder(global, &args.out)?;
     args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
+    may_import(&session.project.desired)?;
     let (live, refused) = session.listed(ui).await?;
     let mut left = left::of_listings(&args, &live, &refused, ui)?;
     let chosen = chosen(&args, &session, &live, ui)?;
@@ -90,7 +92,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
             Some(why) => left.one(kind, &whole.found.seen.id, why, args.all, ui)?,
         }
     }
-    let (texts, kept) = manifests(&args, &session, &live, ready, &mut left, ui)?;
+    let ImportedTexts { texts, kept, twins } = manifests(&args, &session, &live, ready, &mut left, ui)?;
     limits.say(ui);
     if texts.is_empty() {
         if left.count == 0 {
@@ -98,7 +100,12 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         }
         return Ok(left.code());
     }
-    write(&session.project.dir, &texts, ui)?;
+    let plan = match &args.targeted.target {
+        Some(target) => format!("plumb plan --target {}", visible(target)),
+        None => "plumb plan".to_owned(),
+    };
+    write(&session.project.dir, &texts, &plan, ui)?;
+    twins.iter().for_each(|said| ui.warn(said));
     for note in kept.into_notes() {
         let about = note.address.map_or_else(String::new, |address| format!("{address}: "));
         ui.warn(&format!("{}{}", visible(&about), visible(&note.message)));
@@ -106,7 +113,16 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
     Ok(left.code())
 }
 
-/// The manifests of what was read, without those that `validate` would refuse; and the settings that none can say.
+/// What is written.
+struct ImportedTexts {
+    texts: Vec<(PathBuf, render::Manifest)>,
+    /// The settings that no manifest can say.
+    kept: unknown::Notes,
+    /// What is to be said of objects that have a manifest for another target.
+    twins: Vec<String>,
+}
+
+/// The manifests of what was read, without those that `validate` would refuse.
 fn manifests(
     args: &Import,
     session: &Session,
@@ -114,7 +130,7 @@ fn manifests(
     mut ready: Vec<(&'static dyn Kind, LiveObject)>,
     left: &mut left::Left,
     ui: &Ui,
-) -> Result<(Vec<(PathBuf, render::Manifest)>, unknown::Notes), Failure> {
+) -> Result<ImportedTexts, Failure> {
     let desired = &session.project.desired;
     let supplied = live.supplied();
     loop {
@@ -140,13 +156,18 @@ fn manifests(
                 UnknownMembers::of(kind.rules(), &seen.spec, &supplied, &[])
             };
             kept.add(address, *kind, &unknown.kept);
-            let manifest = render::manifest(*kind, &address.name, &seen, &schema(&file), &known, &unknown.paths())
+            let schema = schema(&file);
+            let places = (schema.as_str(), desired.target.name.as_str());
+            let manifest = render::manifest(*kind, &address.name, &seen, places, &known, &unknown.paths())
                 .map_err(|e| Failure::error(format!("{address}: {e}")))?;
             texts.push((file, manifest));
         }
         let refused = left::refused(&session.project, &texts)?;
         if refused.is_empty() {
-            return Ok((texts, kept));
+            let files = texts.iter().map(|(file, _)| file.clone());
+            let imported: Vec<twins::Imported<'_>> =
+                ready.iter().zip(files).map(|((kind, found), file)| (*kind, found, file)).collect();
+            return Ok(ImportedTexts { kept, twins: twins::of(desired, &imported), texts });
         }
         // What refers to one of them by its address has to be written again, with the id.
         for (index, why) in refused.iter().rev() {
@@ -154,6 +175,25 @@ fn manifests(
             left.one(kind, &found.seen.id, why, args.all, ui)?;
         }
     }
+}
+
+/// Refuses a target in development mode: what is imported is to stay as it is, and there nothing does.
+fn may_import(desired: &Desired) -> Result<(), Failure> {
+    let Some(user) = &desired.developer else { return Ok(()) };
+    let others = desired.project.targets.values().filter(|target| target.mode != Mode::Development && !target.sandbox);
+    let others: Vec<&str> = others.map(|target| target.name.as_str()).collect();
+    let failure = Failure::usage(format!(
+        "target {} is for development: an apply would rename what is imported to `[dev {user}] …` and pause its schedules",
+        desired.target.name
+    ));
+    Err(failure.hint("nothing was written").hint(match others.as_slice() {
+        [] => "import from a target without `mode: development`: add one to plumb.yaml, such as \
+               `prod: {databricks: {profile: prod}}`"
+            .to_owned(),
+        others => {
+            format!("import from a target without `mode: development`: `--target {}`", others.join("`, `--target "))
+        }
+    }))
 }
 
 /// The folder of the manifests has to be there for the project to be valid; a new project may have none yet.
@@ -168,8 +208,8 @@ fn schema(file: &Path) -> String {
     format!("{}schemas/plumb.json", "../".repeat(file.components().count().saturating_sub(1)))
 }
 
-/// Writes every file or none.
-fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<(), Failure> {
+/// Writes every file or none; `plan` is the command that comes next.
+fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], plan: &str, ui: &Ui) -> Result<(), Failure> {
     if let Some((file, _)) = texts.iter().find(|(file, _)| dir.join(file).exists()) {
         return Err(Failure::error(format!("{} is there already; nothing was written", file.display()))
             .hint("move it away, or choose another folder with --out"));
@@ -188,9 +228,9 @@ fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], ui: &Ui) -> Result<(
     let adopted = texts.iter().any(|(_, manifest)| manifest.adopts);
     let (noun, them) = if count == 1 { ("manifest", "it") } else { ("manifests", "them") };
     ui.status(&if adopted {
-        format!("{count} {noun} written. `plumb plan` shows {them} as adopted.")
+        format!("{count} {noun} written. `{plan}` shows {them} as adopted.")
     } else {
-        format!("{count} {noun} written, of objects that others own: `plumb plan` has nothing to do.")
+        format!("{count} {noun} written, of objects that others own: `{plan}` has nothing to do.")
     });
     Ok(())
 }

@@ -80,7 +80,7 @@ fn head(plan: &Plan) -> String {
     out
 }
 
-/// `2 to create, 1 to update, 1 to adopt, 0 to delete. 5 unchanged.` The rarer actions are only named when there are
+/// `2 to create, 1 to update, 3 to adopt (2 with changes), 0 to delete. 5 unchanged.` The rarer actions are only named when there are
 /// any; what creates, updates and deletes always is.
 fn summary(plan: &Plan) -> String {
     let counts = plan.counts();
@@ -94,14 +94,22 @@ fn summary(plan: &Plan) -> String {
         (counts.terminate, "terminate"),
         (counts.cut_over, "cut over or take back"),
     ] {
-        if count > 0 {
-            parts.push(format!("{count} to {what}"));
+        let with_changes = plan.adopted_with_changes();
+        match count {
+            0 => {}
+            _ if what == "adopt" && with_changes > 0 => {
+                parts.push(format!("{count} to adopt ({with_changes} with changes)"));
+            }
+            _ => parts.push(format!("{count} to {what}")),
         }
     }
     parts.push(format!("{} to delete", counts.delete));
     let mut out = format!("{}. {} unchanged.", parts.join(", "), plan.unchanged);
     if !plan.blocked.is_empty() {
         out.push_str(&format!(" {} blocked.", plan.blocked.len()));
+    }
+    if plan.only_marks() {
+        out.push_str(" An apply changes nothing but the marks.");
     }
     out
 }
@@ -156,11 +164,12 @@ fn drifted(plan: &Plan) -> Vec<(&Address, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Partial, PlanFormat};
+    use crate::kinds::ImpactClass;
+    use crate::plan::{Change, FieldChange, Op, Partial, PlanFormat};
+    use plumb_model::address::Address;
 
-    #[test]
-    fn no_changes_of_a_part_says_nothing_of_the_rest() {
-        let mut plan = Plan {
+    fn empty() -> Plan {
+        Plan {
             format: PlanFormat::V1,
             project: "bau".into(),
             target: "prod".into(),
@@ -177,7 +186,38 @@ mod tests {
             unchanged: 1,
             decisions: None,
             estimate: None,
+        }
+    }
+
+    #[test]
+    fn an_adoption_says_whether_it_changes_anything() {
+        let change = |name: &str, action: Action| {
+            Change::new(Address { kind: "DatabricksJob".into(), name: name.into() }, action)
         };
+        let marked = |name: &str| change(name, Action::Adopt);
+        let changed = |name: &str| Change { fields: vec![FieldChange::new("a", Op::Add)], ..marked(name) };
+        let restarts = Change { disrupts: [ImpactClass::RestartsCluster].into(), ..marked("r") };
+        let only = " An apply changes nothing but the marks.";
+        for (changes, wanted) in [
+            (vec![], "0 to create, 0 to update, 0 to delete. 1 unchanged.".to_owned()),
+            (vec![marked("a")], format!("0 to create, 0 to update, 1 to adopt, 0 to delete. 1 unchanged.{only}")),
+            (
+                vec![marked("a"), changed("b"), changed("c")],
+                "0 to create, 0 to update, 3 to adopt (2 with changes), 0 to delete. 1 unchanged.".to_owned(),
+            ),
+            (vec![marked("a"), restarts], "0 to create, 0 to update, 2 to adopt, 0 to delete. 1 unchanged.".to_owned()),
+            (
+                vec![marked("a"), change("d", Action::Create)],
+                "1 to create, 0 to update, 1 to adopt, 0 to delete. 1 unchanged.".to_owned(),
+            ),
+        ] {
+            assert_eq!(summary(&Plan { changes, ..empty() }), wanted);
+        }
+    }
+
+    #[test]
+    fn no_changes_of_a_part_says_nothing_of_the_rest() {
+        let mut plan = empty();
         let whole = "The workspace equals the manifests.";
         for (seconds, wanted) in [(61, "2 min"), (500, "9 min"), (3_600, "1 h"), (7_501, "2 h 6 min")] {
             let estimate = Estimate { seconds, calls: "creates of jobs".into(), count: 7, per_second: 1100.0 / 60.0 };

@@ -3,4 +3,4 @@
 mod document;
 mod write;
 
-pub use write::{documents, documents_of, files, text};
+pub use write::{documents, documents_of, files, is_of_manifests, manifest_files, text};

@@ -20,6 +20,17 @@ pub fn files() -> Vec<(String, String)> {
     documents().iter().map(|(name, schema)| (name.clone(), text(schema))).collect()
 }
 
+/// The texts of the schema files that editors check manifests and plumb.yaml with, by name.
+pub fn manifest_files() -> Vec<(String, String)> {
+    files().into_iter().filter(|(name, _)| is_of_manifests(name)).collect()
+}
+
+/// Whether a schema file is of what people write, and not of what plumb does: of a kind, the project, or any of these.
+pub fn is_of_manifests(name: &str) -> bool {
+    let stem = name.strip_suffix(".json").unwrap_or(name);
+    matches!(stem, "Project" | "plumb") || crate::kinds::find(stem).is_some()
+}
+
 /// The schema files of these kinds, each a name and its spec's generated schema.
 pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     let mut documents: Vec<(String, Value)> =
@@ -323,6 +334,25 @@ mod tests {
         other["metadata"]["lifecycle"] = json!({"ignore": [{"path": "tags", "reason": "", "until": "soon"}]});
         let at = ["/metadata/lifecycle/ignore/0/reason", "/metadata/lifecycle/ignore/0/until", "/metadata/name"];
         assert_eq!(errors(&document, &other), at);
+    }
+
+    #[test]
+    fn what_is_adopted_is_an_id_or_one_for_each_target() {
+        let places = |adopt: Value| {
+            let mut manifest = job(json!({}));
+            manifest["metadata"]["adopt"] = adopt;
+            errors(&job_schema(), &manifest).len()
+        };
+        for (adopt, wrong) in [
+            (json!("1"), 0),
+            (json!({"prod": "1", "dev": "2"}), 0),
+            (json!(null), 0),
+            (json!(1), 1),
+            (json!({"prod": 1}), 1),
+            (json!(["1"]), 1),
+        ] {
+            assert_eq!(places(adopt.clone()), wrong, "{adopt}");
+        }
     }
 
     #[test]
