@@ -300,7 +300,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Migrate(args) => migrate::run(global, args, ui).await,
         Command::Cost(args) => cost::run(global, args, ui).await,
         Command::Prices(args) => prices::run(global, args, ui).await,
-        Command::Schema(args) => schema::run(args, ui),
+        Command::Schema(args) => schema::run(global, args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,
         Command::Completions(args) => completions::run(args, ui),

@@ -24,6 +24,7 @@ mod diagnose_docs;
 mod diagnose_patch;
 mod embedded;
 mod emr_inventory;
+mod explain;
 mod failures;
 mod forecast;
 mod guards;

@@ -6,6 +6,7 @@
 mod circle;
 pub mod cutover;
 mod findings;
+mod form_hints;
 pub mod impact;
 pub mod managed;
 pub mod mark;

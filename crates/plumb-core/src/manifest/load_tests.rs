@@ -1,6 +1,6 @@
 use super::*;
 use crate::kinds::{Findings, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported};
-use crate::manifest::InMemory;
+use crate::manifest::{GivenVariables, InMemory, VariableFile};
 use plumb_model::call::{Call, System};
 use plumb_model::read::{Pages, Read};
 use plumb_model::schema::{Path, Segment};
@@ -149,7 +149,7 @@ fn variables_keep_their_type() {
         json!({"l": [1, "plain"], "m": {"min": 1, "max": 2}, "t": "v1.10-4", "e": "${x} {{y}}", "n": "demo/main"});
     assert_eq!(spec["other"], want);
     let mut wanted = request("prod");
-    wanted.variables = [("label".to_owned(), "12".to_owned()), ("size".to_owned(), "7".to_owned())].into();
+    wanted.variables.pairs = [("label".to_owned(), "12".to_owned()), ("size".to_owned(), "7".to_owned())].into();
     let all = source(&[("manifests/a.yaml", &text), ("overlays/prod/p.yaml", "")]);
     let desired = load(&all, &wanted, kinds()).unwrap_or_else(|f| panic!("{:#?}", f.problems));
     assert_eq!(desired.resources[0].spec["other"]["l"], json!([1, "12"]));

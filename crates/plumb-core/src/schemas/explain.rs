@@ -306,3 +306,7 @@ pub(super) fn first_sentence(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.match_indices(". ").next().map_or(line, |(at, _)| &line[..=at]).to_owned()
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

@@ -4,7 +4,9 @@
 mod document;
 mod explain;
 mod explain_text;
+mod hover;
 mod place;
+mod references;
 mod rule_words;
 mod write;
 
@@ -12,4 +14,4 @@ pub use explain::{Explained, FieldDoc, FieldLine, UnknownField};
 pub use explain_text::{field_text, kinds_text};
 pub use place::AllowedValue;
 pub use rule_words::RuleWords;
-pub use write::{documents, documents_of, files, text};
+pub use write::{documents, documents_of, files, files_with, text};

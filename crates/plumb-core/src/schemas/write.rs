@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
+/// The definition that stands for `${…}`.
+pub(super) const REFERENCE: &str = "Reference";
+
 /// The schema files, by name, as they are committed under `schemas/`.
 pub fn documents() -> Vec<(String, Value)> {
     let kinds: Vec<(&str, &Value)> = crate::kinds::all().iter().map(|k| (k.name(), k.schema())).collect();
@@ -18,6 +21,16 @@ pub fn documents() -> Vec<(String, Value)> {
 /// The texts of the schema files, by name.
 pub fn files() -> Vec<(String, String)> {
     documents().iter().map(|(name, schema)| (name.clone(), text(schema))).collect()
+}
+
+/// The texts of the schema files of one project, by name: editors offer these references (`${resources.KIND.NAME}`) at every value
+/// of a spec.
+pub fn files_with(references: &[String]) -> Vec<(String, String)> {
+    let offered = |(name, mut schema): (String, Value)| {
+        super::references::offer(&mut schema, references);
+        (name, text(&schema))
+    };
+    documents().into_iter().map(offered).collect()
 }
 
 /// The schema files of these kinds, each a name and its spec's generated schema.
@@ -73,7 +86,7 @@ fn manifest(kind: &str, spec: &Value) -> Value {
         loosen_members(definition);
     }
     loosen_members(&mut spec);
-    let taken = definitions.insert("Reference".to_owned(), reference());
+    let taken = definitions.insert(REFERENCE.to_owned(), reference());
     // A mistake in the source, like a malformed rule; a test writes every kind's schema.
     assert!(taken.is_none(), "{kind} has a type called Reference, which stands for `${{…}}` in schema files");
     document(kind, spec, part(whole::<MetadataSchema>()), definitions)
@@ -88,7 +101,7 @@ fn project() -> Value {
 
 fn document(kind: &str, spec: Value, metadata: Value, definitions: Map<String, Value>) -> Value {
     let about = spec.get("description").cloned().unwrap_or_else(|| json!(kind));
-    json!({
+    let mut document = json!({
         "$schema": DIALECT,
         "title": kind,
         "description": about,
@@ -102,7 +115,9 @@ fn document(kind: &str, spec: Value, metadata: Value, definitions: Map<String, V
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": false,
         "$defs": definitions,
-    })
+    });
+    super::hover::texts_at_fields(&mut document);
+    document
 }
 
 /// The schema of any document. It decides by `kind` alone, so that an editor shows the mistakes of one kind rather than
@@ -195,7 +210,7 @@ fn strip(schema: &mut Value) {
 
 /// The schemas directly inside of a schema. Only these are gone into: a member that is *named* `x-plumb`, or a default
 /// that looks like a schema, is data.
-fn places(schema: &mut Map<String, Value>) -> Vec<&mut Value> {
+pub(super) fn places(schema: &mut Map<String, Value>) -> Vec<&mut Value> {
     let mut places = Vec::new();
     for (word, inner) in schema {
         match (word.as_str(), inner) {
@@ -229,7 +244,7 @@ fn loosen(schema: &mut Value) {
     if members.is_empty() || takes_any_text(members) {
         return;
     }
-    let by_reference = json!({"$ref": "#/$defs/Reference"});
+    let by_reference = json!({"$ref": format!("#/$defs/{REFERENCE}")});
     if let Some(Value::Array(cases)) = members.get_mut("anyOf") {
         cases.push(by_reference);
         return;
@@ -244,7 +259,7 @@ fn loosen(schema: &mut Value) {
 }
 
 /// Whether every string fits, a reference among them.
-fn takes_any_text(schema: &Map<String, Value>) -> bool {
+pub(super) fn takes_any_text(schema: &Map<String, Value>) -> bool {
     let named = |t: &Value| t == "string";
     let of_text = schema.get("type").is_some_and(|t| named(t) || t.as_array().is_some_and(|all| all.iter().any(named)));
     of_text && !["enum", "const", "pattern", "format", "minLength", "maxLength"].iter().any(|w| schema.contains_key(*w))
