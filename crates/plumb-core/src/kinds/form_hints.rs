@@ -21,9 +21,20 @@ pub(super) fn amend(rules: &Rules, spec: &Node, problems: &mut [Problem]) {
         let Some(Misformed { field, key, node }) = find(rules, root, problem) else { continue };
         if let Some(text) = written(rules, field, key, node).filter(|text| text.chars().count() <= LONGEST) {
             problem.label = format!("write {text}");
-        } else if let (Shape::Object(index), None) = (&field.shape, &problem.help) {
-            let names = names(rules, *index);
-            problem.help(format!("a mapping of: {names}"));
+            continue;
+        }
+        let (index, what) = match &field.shape {
+            Shape::Object(index) => (*index, "a mapping"),
+            Shape::List(item) => match &item.shape {
+                Shape::Object(index) => (*index, "a list of mappings"),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        // A list of texts would not do.
+        problem.label = format!("expected {what}");
+        if problem.help.is_none() {
+            problem.help(format!("{what} of: {}", names(rules, index)));
         }
     }
 }

@@ -204,9 +204,7 @@ impl Explained {
         if members.is_empty() {
             return UnknownField { message, hint: format!("it is of type {}", place.types()) };
         }
-        if let Some(near) = nearest(name, members.iter().copied()) {
-            return UnknownField { message, hint: format!("did you mean `{}.{near}`?", at(path)) };
-        }
+        // What is called so elsewhere is rather meant than what is spelled alike here.
         let elsewhere: Vec<String> = self
             .paths()
             .into_iter()
@@ -214,10 +212,11 @@ impl Explained {
             .take(MOST_PLACES)
             .map(|path| format!("`{}`", at(&path)))
             .collect();
-        let hint = if elsewhere.is_empty() {
-            format!("fields: {}", members.join(", "))
-        } else {
-            format!("did you mean {}?", elsewhere.join(" or "))
+        let near = nearest(name, members.iter().copied());
+        let hint = match near {
+            _ if !elsewhere.is_empty() => format!("did you mean {}?", elsewhere.join(" or ")),
+            Some(near) => format!("did you mean `{}.{near}`?", at(path)),
+            None => format!("fields: {}", members.join(", ")),
         };
         UnknownField { message, hint }
     }

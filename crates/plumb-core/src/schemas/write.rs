@@ -175,6 +175,8 @@ fn taken(schema: &mut Value, member: &str) -> Map<String, Value> {
 /// What stands for a value that is only known later.
 fn reference() -> Value {
     json!({
+        // yaml-language-server takes cases that nothing tells apart for one that fits all of them, and shows each.
+        "title": REFERENCE,
         "type": "string",
         "pattern": r"\$\{[^}]+\}",
         "description": "A reference: `${var.NAME}`, `${resources.KIND.NAME}`, `${env.NAME}`.",
