@@ -13,7 +13,7 @@ use plumb_core::manifest::{self, Project};
 use plumb_core::schemas::Explained;
 use plumb_model::address::Address;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// The environment variable by which a shell's script asks, its value the shell's name.
@@ -97,15 +97,21 @@ pub fn migrations() -> Vec<CompletionCandidate> {
     listed().iter().filter(is_relation).map(|address| CompletionCandidate::new(&address.name)).collect()
 }
 
-/// What `plumb explain` explains: the kinds, and their fields.
-pub fn explained() -> Vec<CompletionCandidate> {
+/// What `plumb explain` explains: the kinds, and behind a dot their fields, a step at a time.
+pub fn explained(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = typed.to_str() else { return Vec::new() };
     let mut all = Vec::new();
-    for kind in Explained::all() {
+    for kind in Explained::all().into_iter().filter(|kind| !typed.contains('.') || typed.starts_with(kind.kind)) {
         all.push(CompletionCandidate::new(kind.kind).help(Some(kind.summary().into())));
-        all.extend(
-            kind.paths().into_iter().map(|path| CompletionCandidate::new(format!("{}.{path}", kind.kind)).hide(true)),
-        );
+        if typed.contains('.') {
+            let paths = kind.paths().into_iter().map(|path| format!("{}.{path}", kind.kind));
+            all.extend(paths.map(CompletionCandidate::new));
+        }
     }
+    let is_next = |one: &CompletionCandidate| {
+        one.get_value().to_str().and_then(|text| text.strip_prefix(typed)).is_some_and(|rest| !rest.contains('.'))
+    };
+    all.retain(is_next);
     all
 }
 

@@ -4,7 +4,7 @@ use super::complete;
 use super::output::{Output, PlainForm};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use clap_complete::ArgValueCandidates;
+use clap_complete::ArgValueCompleter;
 use plumb_core::schemas::{Explained, UnknownField, field_text, kinds_text};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
   plumb explain cluster --recursive             every field below")]
 pub struct Explain {
     /// A kind, by its name or as `import` calls it, and a field of it [default: the list of kinds]
-    #[arg(value_name = "KIND[.FIELD]", add = ArgValueCandidates::new(complete::explained))]
+    #[arg(value_name = "KIND[.FIELD]", add = ArgValueCompleter::new(complete::explained))]
     what: Option<String>,
     /// Show every field below, as a tree
     #[arg(long, requires = "what")]

@@ -22,7 +22,9 @@ pub struct Man {
 }
 
 /// Writes the pages of this command line.
-pub fn run(args: Man, ui: &Ui, mut command: clap::Command) -> Result<ExitCode, Failure> {
+pub fn run(args: Man, ui: &Ui, command: clap::Command) -> Result<ExitCode, Failure> {
+    // `plumb help plan` is `plumb plan --help`, and needs no page.
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     if let Some(dir) = &args.out {
         let failed = |e: std::io::Error| Failure::error(format!("{}: {e}", dir.display()));
