@@ -19,6 +19,10 @@ pub(super) fn amend(rules: &Rules, spec: &Node, problems: &mut [Problem]) {
         }
         let root = Misformed { field: &rules.root, key: None, node: spec };
         let Some(Misformed { field, key, node }) = find(rules, root, problem) else { continue };
+        // No text is a whole spec.
+        if std::ptr::eq(field, &rules.root) {
+            continue;
+        }
         if let Some(text) = written(rules, field, key, node).filter(|text| text.chars().count() <= LONGEST) {
             problem.label = format!("write {text}");
             continue;
@@ -213,7 +217,7 @@ mod tests {
             "write it as a list: `- ` before `task_key`, and what follows below it | "
         );
         assert_eq!(
-            told("tasks:\n  - task_key: a\n    libraries: [pandas]"),
+            told("tasks:\n  - task_key: a\n    notebook_task: {notebook_path: /a}\n    libraries: [pandas]"),
             "expected a mapping | a mapping of: cran, egg, jar, maven, pypi, requirements, whl"
         );
         assert_eq!(

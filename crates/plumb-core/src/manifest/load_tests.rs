@@ -530,7 +530,7 @@ fn files_of_variables_win_over_the_target_and_lose_to_the_command_line() {
     let job = "apiVersion: plumb/v1\nkind: TestJob\nmetadata: {name: etl}\nspec: {name: \"${var.needed}\", \
                retries: \"${var.size}\", tags: \"${var.tags}\"}\n";
     let project = PROJECT.replace("  variables:\n", "  variables:\n    tags: {}\n");
-    let files = [("plumb.yaml", project.as_str()), ("manifests/a.yaml", job)];
+    let files = [("plumb.yaml", project.as_str()), ("manifests/a.yaml", job), ("overlays/prod/none.yaml", "# none\n")];
     let file = |path: &str, text: &str| VariableFile { path: path.to_owned(), text: text.to_owned() };
     let read = |given: GivenVariables| load(&source(&files), &Request { variables: given, ..request("prod") }, kinds());
     let spec = |given: GivenVariables| read(given).unwrap().resources[0].spec.read().into_owned();

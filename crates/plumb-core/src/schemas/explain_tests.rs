@@ -83,7 +83,7 @@ fn a_field_says_its_type_default_values_and_rules() {
         rules.into_iter().flat_map(|rule| rule.says).collect::<Vec<_>>().join(" ")
     };
     assert!(said("job", "tasks").contains("Elements are told apart by `task_key`"));
-    assert!(said("connection", "password").contains("Secret: never printed."));
+    assert!(said("cluster", "docker_image.basic_auth.password").contains("Secret: never printed."));
     assert!(said("AirflowPool", "name").contains("a change replaces the object"));
     assert!(said("job", "format").contains("whatever is live is up to date"));
     assert_eq!(field("Project", "targets.mode").default, Some(json!("production")));
