@@ -134,7 +134,12 @@ fn wrong_texts(schema: &Value, fields: &mut usize) -> Vec<String> {
         let cases = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| place[word].as_array()).flatten();
         places.extend(cases.map(|case| (path.clone(), case)));
         for word in ["items", "additionalProperties"] {
-            places.push((format!("{path}/*"), &place[word]));
+            let (path, inner) = (format!("{path}/*"), &place[word]);
+            let texts = texts_inside(inner, schema);
+            if inner["description"].is_string() && !texts.is_empty() {
+                wrong.push(format!("{path}: {texts:?}"));
+            }
+            places.push((path, inner));
         }
     }
     wrong

@@ -19,6 +19,7 @@ pub(super) fn texts_at_fields(document: &mut Value) {
     for definition in named.into_iter().flat_map(|all| all.values_mut()).filter_map(Value::as_object_mut) {
         if let Some(text) = definition.remove("description") {
             definition.insert("$comment".to_owned(), text);
+            silence(definition);
         }
     }
 }
