@@ -86,7 +86,7 @@ fn a_field_says_its_type_default_values_and_rules() {
     assert!(said("cluster", "docker_image.basic_auth.password").contains("Secret: never printed."));
     assert!(said("AirflowPool", "name").contains("a change replaces the object"));
     assert!(said("job", "format").contains("whatever is live is up to date"));
-    assert_eq!(field("Project", "targets.mode").default, Some(json!("production")));
+    assert_eq!(field("Project", "targets.*.mode").default, Some(json!("production")));
 }
 
 #[test]
