@@ -113,7 +113,7 @@ fn typing_mistakes() {
     --- stderr
     error: unrecognized subcommand 'plna'
 
-      tip: a similar subcommand exists: 'plan'
+      tip: some similar subcommands exist: 'explain', 'plan'
 
     Usage: plumb [OPTIONS] <COMMAND>
 

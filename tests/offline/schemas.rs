@@ -134,7 +134,8 @@ fn wrong_texts(schema: &Value, fields: &mut usize) -> Vec<String> {
         let cases = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| place[word].as_array()).flatten();
         places.extend(cases.map(|case| (path.clone(), case)));
         for word in ["items", "additionalProperties"] {
-            let (path, inner) = (format!("{path}/*"), &place[word]);
+            let Some(inner) = place.get(word).filter(|inner| inner.is_object()) else { continue };
+            let path = format!("{path}/*");
             let texts = texts_inside(inner, schema);
             if inner["description"].is_string() && !texts.is_empty() {
                 wrong.push(format!("{path}: {texts:?}"));
