@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 44] = [
     "init",
     "validate",
     "plan",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 40] = [
     "ci board",
     "status",
     "show",
+    "explain",
+    "targets",
     "diagnose",
     "import",
     "import emr",
@@ -44,6 +46,8 @@ const COMMANDS: [&str; 40] = [
     "demo",
     "demo emr",
     "completions",
+    "man",
+    "version",
 ];
 
 #[test]
@@ -109,7 +113,7 @@ fn typing_mistakes() {
     --- stderr
     error: unrecognized subcommand 'plna'
 
-      tip: a similar subcommand exists: 'plan'
+      tip: some similar subcommands exist: 'explain', 'plan'
 
     Usage: plumb [OPTIONS] <COMMAND>
 
@@ -144,14 +148,8 @@ fn completions() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = world.plumb(&format!("completions {shell}")).code(0).out;
-        for word in ["plan", "apply", "drift", "detailed-exitcode"] {
-            assert!(script.contains(word), "{shell} does not complete {word}");
-        }
+        assert!(script.contains("PLUMB_COMPLETE") && script.contains("plumb"), "{shell} does not ask");
     }
-    let bash = world.plumb("completions bash").out;
-    world.write("plumb.bash", &bash);
-    let checked = std::process::Command::new("bash").arg("-n").arg(world.dir().join("plumb.bash")).status();
-    assert!(checked.is_err() || checked.unwrap().success());
     shows!(world.plumb("completions tcsh"), @"
     --- stderr
     error: invalid value 'tcsh' for '<SHELL>'

@@ -25,6 +25,7 @@ mod diagnose_docs;
 mod diagnose_patch;
 mod embedded;
 mod emr_inventory;
+mod explain;
 mod failures;
 mod first_hour;
 mod forecast;

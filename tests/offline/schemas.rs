@@ -83,6 +83,78 @@ fn every_document_validates() {
     assert!(!any.is_valid(&wrong));
 }
 
+/// Editors show one text at a hover, that of the innermost schema that fits (yaml-language-server, `yamlHover.ts`). So the text of a
+/// type or of a value must not stand between a field and its own: "All have ended, however." does not say what `run_if` is.
+#[test]
+fn a_field_has_one_text_and_nothing_inside_of_it_another() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    let kinds = plumb_core::kinds::all().iter().map(|kind| kind.name());
+    let mut fields = 0;
+    for kind in kinds.chain(["Project"]) {
+        let schema: Value =
+            serde_json::from_str(&fs::read_to_string(folder.join(format!("{kind}.json"))).unwrap()).unwrap();
+        assert_eq!(wrong_texts(&schema, &mut fields), [""; 0], "{kind}");
+    }
+    assert!(fields > 700, "only {fields} fields");
+}
+
+#[test]
+fn a_text_between_a_field_and_its_own_is_found() {
+    let schema = |field: Value| {
+        let definitions = serde_json::json!({"Named": {"description": "A type."}, "Plain": {"type": "string"}});
+        serde_json::json!({"properties": {"a": field}, "$defs": definitions})
+    };
+    let wrong = |field: Value| wrong_texts(&schema(field), &mut 0).len();
+    assert_eq!(wrong(serde_json::json!({"description": "A field.", "anyOf": [{"$ref": "#/$defs/Plain"}]})), 0);
+    assert_eq!(wrong(serde_json::json!({"description": "A field.", "anyOf": [{"$ref": "#/$defs/Named"}]})), 1);
+    assert_eq!(
+        wrong(serde_json::json!({"description": "A field.", "oneOf": [{"const": 1, "description": "One."}]})),
+        1
+    );
+    assert_eq!(wrong(serde_json::json!({"$ref": "#/$defs/Plain"})), 1, "a field without a text");
+}
+
+/// The fields of a schema whose text is missing, or not the only one on the way to their value.
+fn wrong_texts(schema: &Value, fields: &mut usize) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut places: Vec<(String, &Value)> = vec![(String::new(), schema)];
+    while let Some((path, place)) = places.pop() {
+        for (name, field) in place["properties"].as_object().into_iter().flatten() {
+            *fields += 1;
+            let path = format!("{path}/{name}");
+            let texts = texts_inside(field, schema);
+            if field["description"].as_str().is_none_or(str::is_empty) || !texts.is_empty() {
+                wrong.push(format!("{path}: {texts:?}"));
+            }
+            places.push((path, field));
+        }
+        for (name, definition) in place["$defs"].as_object().into_iter().flatten() {
+            places.push((format!("{path}#{name}"), definition));
+        }
+        let cases = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| place[word].as_array()).flatten();
+        places.extend(cases.map(|case| (path.clone(), case)));
+        for word in ["items", "additionalProperties"] {
+            let Some(inner) = place.get(word).filter(|inner| inner.is_object()) else { continue };
+            let path = format!("{path}/*");
+            let texts = texts_inside(inner, schema);
+            if inner["description"].is_string() && !texts.is_empty() {
+                wrong.push(format!("{path}: {texts:?}"));
+            }
+            places.push((path, inner));
+        }
+    }
+    wrong
+}
+
+fn texts_inside<'s>(place: &'s Value, root: &'s Value) -> Vec<&'s str> {
+    let cases = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| place[word].as_array()).flatten();
+    let target = place["$ref"].as_str().and_then(|name| root.pointer(name.trim_start_matches('#')));
+    cases
+        .chain(target)
+        .flat_map(|inner| inner["description"].as_str().into_iter().chain(texts_inside(inner, root)))
+        .collect()
+}
+
 /// Finds the files that a schema names beside itself, as an editor does.
 struct Beside(std::path::PathBuf);
 

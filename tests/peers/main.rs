@@ -1,5 +1,5 @@
 //! What is tried against programs that we did not write: real Airflows, moto, Databricks' own SDK and CLI, boto3, actionlint,
-//! Chromium.
+//! Chromium, yaml-language-server.
 //! Each is set up by the tests themselves, out of what `setup.sh` and the requirements beside it say.
 
 // Clippy exempts the tests themselves, not the functions that they share.
@@ -8,6 +8,7 @@
 mod airflow_dag;
 mod airflow_real;
 mod board_page;
+mod editor;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;

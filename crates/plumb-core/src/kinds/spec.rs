@@ -1,6 +1,6 @@
 //! The type of a kind's spec, as a value: its schema, its rules, and how a manifest's spec is read and checked.
 
-use super::Findings;
+use super::{Findings, form_hints};
 use plumb_model::schema::Rules;
 use plumb_model::yaml::{Node, Problem, Problems};
 use schemars::JsonSchema;
@@ -42,6 +42,7 @@ impl SpecType {
     pub fn read(&self, node: &Node, problems: &mut Problems, notes: &mut CheckNotes) -> bool {
         let before = problems.len();
         (self.read)(node, problems, notes);
+        form_hints::amend(&self.rules, node, problems.since(before));
         problems.len() == before
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// `spec` of the project file.
+/// plumb.yaml: where the manifests are applied, with which values, within which limits.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Project {
@@ -99,7 +99,12 @@ pub struct ForecastSettings {
 #[serde(untagged, deny_unknown_fields)]
 pub enum Variable {
     /// With a description, and perhaps without a default: each target then has to set it.
-    Described { default: Option<Value>, description: Option<String> },
+    Described {
+        /// The value where no target, file or command line sets another.
+        default: Option<Value>,
+        /// What it is for.
+        description: Option<String>,
+    },
     /// Only the value.
     Value(Value),
 }

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
+/// The definition that stands for `${…}`.
+pub(super) const REFERENCE: &str = "Reference";
+
 /// The schema files, by name, as they are committed under `schemas/`.
 pub fn documents() -> Vec<(String, Value)> {
     let kinds: Vec<(&str, &Value)> = crate::kinds::all().iter().map(|k| (k.name(), k.schema())).collect();
@@ -29,6 +32,16 @@ pub fn manifest_files() -> Vec<(String, String)> {
 pub fn is_of_manifests(name: &str) -> bool {
     let stem = name.strip_suffix(".json").unwrap_or(name);
     matches!(stem, "Project" | "plumb") || crate::kinds::find(stem).is_some()
+}
+
+/// The texts of the schema files of one project, by name: editors offer these references (`${resources.KIND.NAME}`) at every value
+/// of a spec.
+pub fn files_with(references: &[String]) -> Vec<(String, String)> {
+    let offered = |(name, mut schema): (String, Value)| {
+        super::references::offer(&mut schema, references);
+        (name, text(&schema))
+    };
+    documents().into_iter().map(offered).collect()
 }
 
 /// The schema files of these kinds, each a name and its spec's generated schema.
@@ -84,7 +97,7 @@ fn manifest(kind: &str, spec: &Value) -> Value {
         loosen_members(definition);
     }
     loosen_members(&mut spec);
-    let taken = definitions.insert("Reference".to_owned(), reference());
+    let taken = definitions.insert(REFERENCE.to_owned(), reference());
     // A mistake in the source, like a malformed rule; a test writes every kind's schema.
     assert!(taken.is_none(), "{kind} has a type called Reference, which stands for `${{…}}` in schema files");
     document(kind, spec, part(whole::<MetadataSchema>()), definitions)
@@ -99,7 +112,7 @@ fn project() -> Value {
 
 fn document(kind: &str, spec: Value, metadata: Value, definitions: Map<String, Value>) -> Value {
     let about = spec.get("description").cloned().unwrap_or_else(|| json!(kind));
-    json!({
+    let mut document = json!({
         "$schema": DIALECT,
         "title": kind,
         "description": about,
@@ -113,7 +126,9 @@ fn document(kind: &str, spec: Value, metadata: Value, definitions: Map<String, V
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": false,
         "$defs": definitions,
-    })
+    });
+    super::hover::texts_at_fields(&mut document);
+    document
 }
 
 /// The schema of any document. It decides by `kind` alone, so that an editor shows the mistakes of one kind rather than
@@ -143,7 +158,7 @@ fn any(kinds: &[&str]) -> Value {
 }
 
 /// The schema of a type, all in one piece: without definitions, whose names could be a kind's too.
-fn whole<T: JsonSchema>() -> Value {
+pub(super) fn whole<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12()
         .with(|s| s.inline_subschemas = true)
         .into_generator()
@@ -171,6 +186,8 @@ fn taken(schema: &mut Value, member: &str) -> Map<String, Value> {
 /// What stands for a value that is only known later.
 fn reference() -> Value {
     json!({
+        // yaml-language-server takes cases that nothing tells apart for one that fits all of them, and shows each.
+        "title": REFERENCE,
         "type": "string",
         "pattern": r"\$\{[^}]+\}",
         "description": "A reference: `${var.NAME}`, `${resources.KIND.NAME}`, `${env.NAME}`.",
@@ -184,6 +201,11 @@ fn plain(mut schema: Value) -> Value {
     schema
 }
 
+/// A doc comment without the line breaks that it has for the source's sake: a paragraph is a line.
+pub(super) fn one_line(text: &str) -> String {
+    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
+}
+
 fn strip(schema: &mut Value) {
     let Some(members) = schema.as_object_mut() else { return };
     members.remove("x-plumb");
@@ -192,7 +214,7 @@ fn strip(schema: &mut Value) {
         members.remove("format");
     }
     if let Some(Value::String(text)) = members.get_mut("description") {
-        *text = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+        *text = one_line(text);
     }
     for inner in places(members) {
         strip(inner);
@@ -201,7 +223,7 @@ fn strip(schema: &mut Value) {
 
 /// The schemas directly inside of a schema. Only these are gone into: a member that is *named* `x-plumb`, or a default
 /// that looks like a schema, is data.
-fn places(schema: &mut Map<String, Value>) -> Vec<&mut Value> {
+pub(super) fn places(schema: &mut Map<String, Value>) -> Vec<&mut Value> {
     let mut places = Vec::new();
     for (word, inner) in schema {
         match (word.as_str(), inner) {
@@ -235,7 +257,7 @@ fn loosen(schema: &mut Value) {
     if members.is_empty() || takes_any_text(members) {
         return;
     }
-    let by_reference = json!({"$ref": "#/$defs/Reference"});
+    let by_reference = json!({"$ref": format!("#/$defs/{REFERENCE}")});
     if let Some(Value::Array(cases)) = members.get_mut("anyOf") {
         cases.push(by_reference);
         return;
@@ -250,7 +272,7 @@ fn loosen(schema: &mut Value) {
 }
 
 /// Whether every string fits, a reference among them.
-fn takes_any_text(schema: &Map<String, Value>) -> bool {
+pub(super) fn takes_any_text(schema: &Map<String, Value>) -> bool {
     let named = |t: &Value| t == "string";
     let of_text = schema.get("type").is_some_and(|t| named(t) || t.as_array().is_some_and(|all| all.iter().any(named)));
     of_text && !["enum", "const", "pattern", "format", "minLength", "maxLength"].iter().any(|w| schema.contains_key(*w))

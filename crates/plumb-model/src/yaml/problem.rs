@@ -158,6 +158,11 @@ impl Problems {
             .any(|(i, p)| p.span == Some(span) && (i < before || p.message == message))
     }
 
+    /// Those behind the first `before`, to be said better by who knows more.
+    pub fn since(&mut self, before: usize) -> &mut [Problem] {
+        self.list.get_mut(before..).unwrap_or_default()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -195,6 +195,7 @@ pub enum SchemaRule {
 pub struct IgnoredColumn {
     /// Its name in `new`, or in `old` where `new` has none.
     pub column: String,
+    /// Why it is not compared: reports quote it.
     pub reason: String,
 }
 
@@ -304,6 +305,7 @@ pub struct ExpectedDifference {
     pub at_most: u64,
     /// The last day (UTC) on which it is expected: `2024-12-31`.
     pub until: String,
+    /// Why the pipelines differ there: reports quote it.
     pub reason: String,
 }
 
