@@ -55,6 +55,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         unchanged: 5,
         decisions: None,
         estimate: None,
+        links: Default::default(),
     }
 }
 

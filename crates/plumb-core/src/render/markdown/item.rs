@@ -1,0 +1,169 @@
+//! One resource of a plan, folded: the line that names it, where to look, and its fields as a diff.
+
+use super::inert::{code, fence, html, link};
+use super::{Item, MarkdownOptions, NAME, Rank, Shown, head, laid_out};
+use crate::kinds;
+use crate::plan::{Action, Change, Commit, FieldChange, Links, SourceLine};
+use crate::render::body::{self, Sign};
+use crate::render::value::{quoted, shortened, visible};
+use crate::render::counted;
+
+/// How many lines of manifests and how many commits of a resource are named above its fields.
+const PLACES: usize = 8;
+const COMMITS: usize = 3;
+/// How far a remark stands to the right of the field that it is about.
+const REMARK: usize = 4;
+/// How many characters a commit's first line gets there.
+const SUMMARY: usize = 72;
+
+/// A resource with these of its fields.
+pub(super) fn item(change: &Change, fields: &[&FieldChange], links: &Links, options: &MarkdownOptions) -> Item {
+    let title = title(change, fields);
+    let places = places(change, fields, links, options);
+    let lines = lines(change, fields, links);
+    let fence = fence(lines.lines());
+    let open = if is_destructive(change.action) { " open" } else { "" };
+    let short = format!("<p>{title}</p>\n\n");
+    let whole =
+        format!("<details{open}><summary>{title}</summary>\n\n{places}{fence}diff\n{lines}{fence}\n\n</details>\n\n");
+    Item { rank: rank(change), whole, short, shown: Shown::Whole }
+}
+
+/// Whether nobody should have to unfold it to see it.
+fn is_destructive(action: Action) -> bool {
+    matches!(action, Action::Delete | Action::Replace | Action::Terminate | Action::CutOver | Action::Rollback)
+}
+
+fn rank(change: &Change) -> Rank {
+    match change.action {
+        Action::Delete | Action::Terminate => Rank::Delete,
+        Action::Replace => Rank::Replace,
+        _ if !change.impacts.is_empty() => Rank::Disruptive,
+        Action::Update => Rank::Update,
+        Action::Adopt => Rank::Adopt,
+        Action::Move | Action::Release | Action::Mark => Rank::Rename,
+        Action::CutOver | Action::Rollback => Rank::Delete,
+        Action::Create => Rank::Create,
+    }
+}
+
+/// The line that names a resource, as HTML: what is done to it, what that disrupts, what it costs.
+pub(super) fn title(change: &Change, fields: &[&FieldChange]) -> String {
+    let mut title = format!(
+        "{} <code>{}</code> {}",
+        html(body::glyph(change.action)),
+        html(&shortened(&change.address.to_string(), NAME)),
+        html(&done_shortly(change))
+    );
+    if change.action == Action::Update {
+        title.push_str(&format!(": {}", counted(fields.len(), "field", "fields")));
+    }
+    for said in change.impacts.iter().cloned().chain(head::cost_of(change)) {
+        title.push_str(&format!("; <code>{}</code>", html(&shortened(&said, NAME))));
+    }
+    title
+}
+
+fn done_shortly(change: &Change) -> String {
+    let done = match change.action {
+        Action::Create => "will be created",
+        Action::Update => "will be updated in place",
+        Action::Replace => "must be replaced",
+        Action::Delete => "will be deleted",
+        Action::Adopt => "will take over an existing object",
+        Action::Move => "was renamed and keeps its object",
+        Action::Release => "will be released",
+        Action::Mark => "will be marked for teardown",
+        Action::Terminate | Action::CutOver | Action::Rollback => return body::done_to(change),
+    };
+    done.to_owned()
+}
+
+/// Where to look, as a paragraph of links: lines of manifests, the commits that wrote them, the live object. Empty where there
+/// is nothing to follow; the fields then say the same in words.
+fn places(change: &Change, fields: &[&FieldChange], links: &Links, options: &MarkdownOptions) -> String {
+    let sources: Vec<&SourceLine> =
+        change.source.iter().chain(fields.iter().filter_map(|field| field.source.as_ref())).collect();
+    let mut parts = Vec::new();
+    if let Some(repository) = &links.repository {
+        let mut lines: Vec<&SourceLine> = Vec::new();
+        let mut commits: Vec<&Commit> = Vec::new();
+        for source in sources {
+            if lines.iter().all(|seen| (&seen.file, seen.line) != (&source.file, source.line)) {
+                lines.push(source);
+            }
+            let commit = source.commit.as_ref();
+            commits.extend(commit.filter(|commit| commits.iter().all(|seen| seen.id != commit.id)));
+        }
+        let mut named = Vec::new();
+        let mut file = None;
+        for source in &lines {
+            let Some(page) = repository.line(source) else { continue };
+            // Of the same file as the one before, the line is enough.
+            let words = match file.replace(&source.file) {
+                Some(before) if *before == source.file => format!(":{}", source.line),
+                _ => format!("{}:{}", shortened(&source.file, NAME), source.line),
+            };
+            named.push(link(&code(&words), Some(&page)));
+        }
+        parts.extend(limited(named, PLACES, "line", "lines"));
+        let written = commits.iter().filter_map(|commit| {
+            let page = repository.commit(commit)?;
+            let (author, summary) = (shortened(&commit.author, NAME), shortened(&commit.summary, SUMMARY));
+            Some(format!("{} by {}: {}", link(&code(&commit.id), Some(&page)), code(&author), code(&summary)))
+        });
+        parts.extend(limited(written.collect(), COMMITS, "commit", "commits"));
+    }
+    // What was deleted has no page any more.
+    let is_gone = options.is_done && matches!(change.action, Action::Delete | Action::Terminate | Action::Replace);
+    if let (Some(page), Some(id), false) = (links.object(change), &change.id, is_gone) {
+        let noun = kinds::find(&change.address.kind).map_or("object", |kind| kind.noun());
+        parts.push(link(&format!("live {noun} {}", code(&shortened(id, NAME))), Some(&page)));
+    }
+    if parts.is_empty() { String::new() } else { format!("{}\n\n", parts.join(" · ")) }
+}
+
+/// The first few, and how many more there are.
+fn limited(all: Vec<String>, most: usize, one: &str, many: &str) -> Option<String> {
+    let more = all.len().saturating_sub(most);
+    let mut shown: Vec<String> = all.into_iter().take(most).collect();
+    if more > 0 {
+        shown.push(format!("and {}", counted(more, &format!("more {one}"), &format!("more {many}"))));
+    }
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
+
+fn lines(change: &Change, fields: &[&FieldChange], links: &Links) -> String {
+    let title = format!("{}{}", quoted(&change.title), body::id(change));
+    let mut out = match change.action {
+        // The line above says it.
+        Action::Create | Action::Update | Action::Replace | Action::Delete => laid_out('#', 0, &title),
+        _ => laid_out('#', 0, &format!("{}: {title}", body::done_to(change))),
+    };
+    let repository = links.repository.as_ref();
+    let linked = change.source.as_ref().filter(|source| repository.is_some_and(|r| r.line(source).is_some()));
+    let linked = linked.map(body::place);
+    for about in body::about(change) {
+        if linked.as_ref().is_none_or(|place| !about.starts_with(place)) {
+            out.push_str(&laid_out('#', 0, &about));
+        }
+    }
+    for impact in &change.impacts {
+        out.push_str(&laid_out('!', 0, &visible(impact)));
+    }
+    for open in body::undecided(change) {
+        out.push_str(&laid_out('!', 0, &open));
+    }
+    for field in body::lines(change, fields, None) {
+        let sign = match field.sign {
+            Sign::Add => '+',
+            Sign::Remove => '-',
+            Sign::Change => '!',
+            Sign::Keep => ' ',
+        };
+        out.push_str(&format!("{sign} {}\n", field.text));
+        // Below what it is about: beside it, it would be out of sight.
+        out.push_str(&field.remark.map(|remark| laid_out('#', REMARK, &remark)).unwrap_or_default());
+    }
+    out
+}
