@@ -80,7 +80,7 @@ impl Output {
     pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
         let text = match self.form() {
             Form::Text => render::text(plan, self.style(ui)),
-            Form::Markdown => render::markdown(plan, &render::MarkdownOptions::default()),
+            Form::Markdown => render::markdown(plan, &render::MarkdownOptions { by_hand: true, ..Default::default() }),
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
             Form::Sarif => sarif(&render::drift(plan))?,
             Form::Junit => render::junit("plumb drift", &render::drift(plan)),

@@ -179,10 +179,10 @@ fn sized(filler: usize) -> Plan {
 
 #[test]
 fn the_budget_is_met_to_the_byte() {
-    let whole = |plan: &Plan| render::markdown(plan, &MarkdownOptions { budget: usize::MAX, link: None });
+    let whole = |plan: &Plan| render::markdown(plan, &MarkdownOptions { budget: usize::MAX, ..MarkdownOptions::default() });
     let base = whole(&sized(0)).len();
     for (budget, dropped) in [(base + 501, false), (base + 500, false), (base + 499, true)] {
-        let shown = render::markdown(&sized(500), &MarkdownOptions { budget, link: None });
+        let shown = render::markdown(&sized(500), &MarkdownOptions { budget, ..MarkdownOptions::default() });
         assert!(shown.len() <= budget);
         assert_eq!(shown != whole(&sized(500)), dropped, "{budget}");
     }
@@ -219,7 +219,7 @@ fn the_least_dangerous_is_dropped_first_and_counted() {
         .collect();
     changes.push(change("DatabricksJob/d", Action::Delete, Vec::new()));
     changes.push(change("DatabricksJob/u", Action::Update, vec![changed("timeout_seconds", json!(1), json!(2))]));
-    let shown = render::markdown(&plan(changes), &MarkdownOptions { budget: 6_000, link: None });
+    let shown = render::markdown(&plan(changes), &MarkdownOptions { budget: 6_000, ..MarkdownOptions::default() });
     assert!(shown.len() <= 6_000);
     assert!(shown.contains("- timeout_seconds = 1\n+ timeout_seconds = 2\n") && shown.contains("DatabricksJob/d"));
     let whole = shown.matches("+ note: ").count();
@@ -454,7 +454,7 @@ proptest! {
             change(&format!("DatabricksJob/j{i:02}"), actions[i % 4], vec![added("note", json!("x".repeat(*size)))])
         });
         let plan = plan(changes.collect());
-        let shown = render::markdown(&plan, &MarkdownOptions { budget, link: Some("https://ci.example/1".into()) });
+        let shown = render::markdown(&plan, &MarkdownOptions { budget, link: Some("https://ci.example/1".into()), ..MarkdownOptions::default() });
         prop_assert!(shown.len() <= budget, "{} > {}", shown.len(), budget);
         prop_assert!(outside_code(&shown).contains("The whole plan"));
     }

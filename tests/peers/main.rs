@@ -7,6 +7,7 @@
 
 mod airflow_dag;
 mod airflow_real;
+mod comment;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;
@@ -21,6 +22,10 @@ mod workflows;
 #[allow(dead_code)]
 #[path = "../support/duckdb.rs"]
 mod duckdb_support;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../offline/golden_plans.rs"]
+mod golden_plans;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/moto.rs"]

@@ -312,3 +312,59 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     host.merge();
     host.apply("--override max-deletes,max-change-percent --parallel 32").code(0).says("Apply: 501 done.");
 }
+
+#[test]
+fn the_comment_links_lines_commits_and_the_live_job() {
+    let mut host = Host::new();
+    host.branch(200);
+    let base = host.world.git(&["rev-parse", "main"]);
+    host.open(REPOSITORY);
+    host.github.store().pulls.get_mut(&7).unwrap()["base"]["sha"] = base.into();
+    host.event();
+    host.preview("").code(0);
+    let (comment, head) = (host.comment(), host.head());
+    let id = host.world.sandbox.job("etl")["job_id"].as_i64().unwrap();
+    let short = &head[..12];
+    for link in [
+        format!("[`manifests/etl.yaml:1`](<https://github.com/acme/data/blob/{head}/manifests/etl.yaml#L1>)"),
+        format!("[`{short}`](<https://github.com/acme/data/commit/{short}>) by `Ada`: `Raise`"),
+        format!("[live job `{id}`](<{}/jobs/{id}", host.world.sandbox.url),
+        "[The whole plan](<https://github.com/acme/data/actions/runs/42>)".to_owned(),
+    ] {
+        assert!(comment.contains(&link), "{link} is not in\n{comment}");
+    }
+    assert!(comment.contains("**1 to update**") && !comment.contains("0 to"), "{comment}");
+    assert!(comment.contains("- **Merge**: ") && comment.contains("- **By hand**: `plumb apply --target dev --approved "));
+    // A branch that changes plumb.yaml says itself which workspace it is.
+    host.world.edit("plumb.yaml", "spec:\n", "# The same, and yet another file.\nspec:\n");
+    host.world.commit("Touch the project file");
+    host.push();
+    host.preview("").code(0);
+    let comment = host.comment();
+    assert!(comment.contains("](<https://github.com/acme/data/blob/"), "{comment}");
+    assert!(!comment.contains("live job"), "{comment}");
+}
+
+#[test]
+fn a_dirty_checkout_has_no_links_to_lines() {
+    let host = Host::new();
+    host.world.edit("manifests/etl.yaml", "100", "200");
+    let dirty = host.world.plumb("plan --output markdown").code(0).out;
+    assert!(!dirty.contains("/blob/") && dirty.contains("[live job `"), "{dirty}");
+    assert!(dirty.contains("# manifests/etl.yaml:1\n"), "{dirty}");
+    host.world.commit("Raise");
+    let clean = host.world.plumb("plan --output markdown").code(0).out;
+    assert!(clean.contains("/blob/") && clean.contains("To apply it: `plumb apply --target dev --approved "), "{clean}");
+}
+
+#[test]
+fn a_plan_in_gitlab_links_to_its_project() {
+    let mut world = crate::world::World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", "  timeout_seconds: 100\n"), "Add etl");
+    world.env("CI_PROJECT_URL", Some("https://gitlab.example/acme/data"));
+    world.env("CI_JOB_URL", Some("https://gitlab.example/acme/data/-/jobs/7"));
+    let head = world.git(&["rev-parse", "HEAD"]);
+    let plan = world.plumb("plan --output markdown").code(0).out;
+    assert!(plan.contains(&format!("(<https://gitlab.example/acme/data/-/blob/{head}/manifests/etl.yaml#L1>)")), "{plan}");
+    assert!(plan.contains("[The whole plan](<https://gitlab.example/acme/data/-/jobs/7>)"), "{plan}");
+}
