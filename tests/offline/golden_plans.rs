@@ -308,6 +308,23 @@ pub fn linked() -> Links {
     }
 }
 
+/// Sixty jobs that change alike, one that does not, and two that go.
+pub fn many() -> Plan {
+    let job = |name: String, seconds: u32| {
+        let mut field = changed("timeout_seconds", json!(3600), json!(seconds));
+        field.origin = Some(ChangeOrigin::Manifest);
+        change(&format!("DatabricksJob/{name}"), Action::Update, vec![field])
+    };
+    let mut changes: Vec<Change> = (0..60).map(|number| job(format!("etl-{number:02}"), 7200)).collect();
+    changes.push(job("odd".into(), 60));
+    changes.extend((0..2).map(|number| {
+        let mut old = change(&format!("DatabricksJob/old-{number}"), Action::Delete, Vec::new());
+        old.impacts = vec!["loses run history".into()];
+        old
+    }));
+    Plan { links: linked(), ..plan(changes) }
+}
+
 /// A bit of everything, as a reviewer meets it in a comment.
 fn review() -> Plan {
     let by = |mut field: FieldChange, origin: ChangeOrigin, line: usize, commit: Option<Commit>| {

@@ -19,7 +19,12 @@ fn text(plan: &Plan, width: usize) -> String {
 }
 
 fn markdown(plan: &Plan) -> String {
-    render::markdown(plan, &MarkdownOptions::default())
+    render::markdown(plan, &full(60_000))
+}
+
+/// Every change by itself, in so many bytes.
+fn full(budget: usize) -> MarkdownOptions {
+    MarkdownOptions { budget, is_compact: Some(false), ..MarkdownOptions::default() }
 }
 
 /// Compares with the expected file, or writes it when asked to.
@@ -179,10 +184,10 @@ fn sized(filler: usize) -> Plan {
 
 #[test]
 fn the_budget_is_met_to_the_byte() {
-    let whole = |plan: &Plan| render::markdown(plan, &MarkdownOptions { budget: usize::MAX, ..MarkdownOptions::default() });
+    let whole = |plan: &Plan| render::markdown(plan, &full(usize::MAX));
     let base = whole(&sized(0)).len();
     for (budget, dropped) in [(base + 501, false), (base + 500, false), (base + 499, true)] {
-        let shown = render::markdown(&sized(500), &MarkdownOptions { budget, ..MarkdownOptions::default() });
+        let shown = render::markdown(&sized(500), &full(budget));
         assert!(shown.len() <= budget);
         assert_eq!(shown != whole(&sized(500)), dropped, "{budget}");
     }
@@ -219,7 +224,7 @@ fn the_least_dangerous_is_dropped_first_and_counted() {
         .collect();
     changes.push(change("DatabricksJob/d", Action::Delete, Vec::new()));
     changes.push(change("DatabricksJob/u", Action::Update, vec![changed("timeout_seconds", json!(1), json!(2))]));
-    let shown = render::markdown(&plan(changes), &MarkdownOptions { budget: 6_000, ..MarkdownOptions::default() });
+    let shown = render::markdown(&plan(changes), &full(6_000));
     assert!(shown.len() <= 6_000);
     assert!(shown.contains("- timeout_seconds = 1\n+ timeout_seconds = 2\n") && shown.contains("DatabricksJob/d"));
     let whole = shown.matches("+ note: ").count();
@@ -231,6 +236,34 @@ fn the_least_dangerous_is_dropped_first_and_counted() {
         named - whole
     );
     assert_eq!(omission, expected);
+}
+
+#[test]
+fn equal_changes_of_a_long_plan_are_one_line_and_what_destroys_is_not() {
+    let short = |plan: &Plan| render::markdown(plan, &MarkdownOptions::default());
+    let shown = short(&cases::many());
+    let titles: Vec<&str> = shown.lines().filter(|line| line.starts_with("<details")).collect();
+    assert_eq!(
+        titles,
+        [
+            "<details open><summary>- <code>DatabricksJob/old-0</code> will be deleted; <code>loses run history</code></summary>",
+            "<details open><summary>- <code>DatabricksJob/old-1</code> will be deleted; <code>loses run history</code></summary>",
+            "<details><summary>~ <strong>60 jobs</strong>: <code>timeout_seconds 3600 → 7200</code></summary>",
+            "<details><summary>~ <code>DatabricksJob/odd</code> will be updated in place: 1 field</summary>",
+        ]
+    );
+    // Everybody is named, and each link leads to a place of its own.
+    for number in 0..60 {
+        assert_eq!(shown.matches(&format!("etl-{number:02}")).count(), if number == 0 { 3 } else if number < 8 { 2 } else { 1 });
+    }
+    assert!(shown.contains("and 52 more lines") && shown.contains("and 55 more live objects"), "{shown}");
+    assert!(shown.contains("- timeout_seconds = 3600\n+ timeout_seconds = 7200\n"), "{shown}");
+    assert!(shown.len() < 6_000, "{}", shown.len());
+    // Fifty changes are shown one by one.
+    let mut few = cases::many();
+    few.changes.truncate(50);
+    assert!(!short(&few).contains("50 jobs"));
+    assert_eq!(short(&few), markdown(&few));
 }
 
 #[test]

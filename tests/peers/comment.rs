@@ -49,7 +49,8 @@ fn shown(plan: &Plan) -> String {
 /// Every golden plan, as if it had been made on a runner.
 fn texts() -> BTreeMap<String, String> {
     let linked = |plan: Plan| Plan { links: golden_plans::linked(), ..plan };
-    golden_plans::all().into_iter().map(|(case, plan)| (case.to_owned(), shown(&linked(plan)))).collect()
+    let all = golden_plans::all().into_iter().chain([("many", golden_plans::many())]);
+    all.map(|(case, plan)| (case.to_owned(), shown(&linked(plan)))).collect()
 }
 
 #[test]
@@ -213,7 +214,7 @@ fn a_comment_fits_where_it_is_read() {
         assert_eq!(seen[name]["closed"], 0, "{name}");
     }
     // In a comment nothing that plumb says has to be scrolled, only values that are longer than a line.
-    for case in ["review", "origins", "blocked", "replace-with-impacts", "delete-and-release", "teardown", "wave-held"] {
+    for case in ["review", "origins", "blocked", "replace-with-impacts", "delete-and-release", "teardown", "wave-held", "many"] {
         assert_eq!(seen[format!("/{case}-760")]["scrolled"], json!([]), "{case}");
     }
     // For people to look at: PLUMB_PICTURES=FOLDER.

@@ -292,7 +292,8 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     host.world.edit("plumb.yaml", "    dev: {default: true, databricks: {}}\n", two);
     host.world.commit("Two targets");
     host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
-    let many: Vec<String> = (0..500).map(|n| job(&format!("job-{n}"), "  description: one of many\n")).collect();
+    // No two are equal, so that none stands for another.
+    let many: Vec<String> = (0..500).map(|n| job(&format!("job-{n}"), &format!("  timeout_seconds: {n}\n"))).collect();
     host.world.commit_file("manifests/many.yaml", &many.join("---\n"), "Many");
     host.world.remove("manifests/etl.yaml");
     host.world.commit("Remove etl");

@@ -3,14 +3,16 @@
 use super::inert::{code, fence, html, link};
 use super::{Item, MarkdownOptions, NAME, Rank, Shown, head, laid_out};
 use crate::kinds;
-use crate::plan::{Action, Change, Commit, FieldChange, Links, SourceLine};
+use crate::plan::{Action, Change, ChangeOrigin, Commit, FieldChange, Links, SourceLine};
 use crate::render::body::{self, Sign};
 use crate::render::value::{quoted, shortened, visible};
 use crate::render::counted;
+use std::collections::HashSet;
 
-/// How many lines of manifests and how many commits of a resource are named above its fields.
+/// How many lines of manifests, commits and live objects are named above the fields.
 const PLACES: usize = 8;
 const COMMITS: usize = 3;
+const OBJECTS: usize = 5;
 /// How far a remark stands to the right of the field that it is about.
 const REMARK: usize = 4;
 /// How many characters a commit's first line gets there.
@@ -19,7 +21,7 @@ const SUMMARY: usize = 72;
 /// A resource with these of its fields.
 pub(super) fn item(change: &Change, fields: &[&FieldChange], links: &Links, options: &MarkdownOptions) -> Item {
     let title = title(change, fields);
-    let places = places(change, fields, links, options);
+    let places = places(&[Place { change, fields: fields.to_vec() }], links, options);
     let lines = lines(change, fields, links);
     let fence = fence(lines.lines());
     let open = if is_destructive(change.action) { " open" } else { "" };
@@ -34,7 +36,7 @@ fn is_destructive(action: Action) -> bool {
     matches!(action, Action::Delete | Action::Replace | Action::Terminate | Action::CutOver | Action::Rollback)
 }
 
-fn rank(change: &Change) -> Rank {
+pub(super) fn rank(change: &Change) -> Rank {
     match change.action {
         Action::Delete | Action::Terminate => Rank::Delete,
         Action::Replace => Rank::Replace,
@@ -49,12 +51,8 @@ fn rank(change: &Change) -> Rank {
 
 /// The line that names a resource, as HTML: what is done to it, what that disrupts, what it costs.
 pub(super) fn title(change: &Change, fields: &[&FieldChange]) -> String {
-    let mut title = format!(
-        "{} <code>{}</code> {}",
-        html(body::glyph(change.action)),
-        html(&shortened(&change.address.to_string(), NAME)),
-        html(&done_shortly(change))
-    );
+    let address = format!("<code>{}</code>", html(&shortened(&change.address.to_string(), NAME)));
+    let mut title = glyph_and(change.action, &format!("{address} {}", html(&done_shortly(change))));
     if change.action == Action::Update {
         title.push_str(&format!(": {}", counted(fields.len(), "field", "fields")));
     }
@@ -62,6 +60,16 @@ pub(super) fn title(change: &Change, fields: &[&FieldChange]) -> String {
         title.push_str(&format!("; <code>{}</code>", html(&shortened(&said, NAME))));
     }
     title
+}
+
+/// The sign of an action before what it is done to, which is HTML already.
+pub(super) fn glyph_and(action: Action, what: &str) -> String {
+    format!("{} {what}", html(body::glyph(action)))
+}
+
+/// Whether a field differs because of a manifest, so that it is no drift alone.
+pub(super) fn is_of_branch(field: &FieldChange) -> bool {
+    field.origin != Some(ChangeOrigin::Drift)
 }
 
 fn done_shortly(change: &Change) -> String {
@@ -79,21 +87,37 @@ fn done_shortly(change: &Change) -> String {
     done.to_owned()
 }
 
-/// Where to look, as a paragraph of links: lines of manifests, the commits that wrote them, the live object. Empty where there
+/// A change with the fields of it that are shown together.
+pub(super) struct Place<'a> {
+    pub change: &'a Change,
+    pub fields: Vec<&'a FieldChange>,
+}
+
+impl<'a> Place<'a> {
+    /// A change with all of its fields.
+    pub fn of(change: &'a Change) -> Place<'a> {
+        Place { change, fields: change.fields.iter().collect() }
+    }
+
+    /// Where it stands: its manifest, then each field. Of what is made it is the manifest alone.
+    fn sources(&self) -> impl Iterator<Item = &'a SourceLine> + '_ {
+        self.change.source.iter().chain(self.fields.iter().filter_map(|field| field.source.as_ref()))
+    }
+}
+
+/// Where to look, as a paragraph of links: lines of manifests, the commits that wrote them, the live objects. Empty where there
 /// is nothing to follow; the fields then say the same in words.
-fn places(change: &Change, fields: &[&FieldChange], links: &Links, options: &MarkdownOptions) -> String {
-    let sources: Vec<&SourceLine> =
-        change.source.iter().chain(fields.iter().filter_map(|field| field.source.as_ref())).collect();
+pub(super) fn places(all: &[Place<'_>], links: &Links, options: &MarkdownOptions) -> String {
     let mut parts = Vec::new();
     if let Some(repository) = &links.repository {
         let mut lines: Vec<&SourceLine> = Vec::new();
         let mut commits: Vec<&Commit> = Vec::new();
-        for source in sources {
-            if lines.iter().all(|seen| (&seen.file, seen.line) != (&source.file, source.line)) {
+        let (mut known_lines, mut known_commits) = (HashSet::new(), HashSet::new());
+        for source in all.iter().flat_map(Place::sources) {
+            if known_lines.insert((&source.file, source.line)) {
                 lines.push(source);
             }
-            let commit = source.commit.as_ref();
-            commits.extend(commit.filter(|commit| commits.iter().all(|seen| seen.id != commit.id)));
+            commits.extend(source.commit.iter().filter(|commit| known_commits.insert(&commit.id)));
         }
         let mut named = Vec::new();
         let mut file = None;
@@ -114,12 +138,17 @@ fn places(change: &Change, fields: &[&FieldChange], links: &Links, options: &Mar
         });
         parts.extend(limited(written.collect(), COMMITS, "commit", "commits"));
     }
-    // What was deleted has no page any more.
-    let is_gone = options.is_done && matches!(change.action, Action::Delete | Action::Terminate | Action::Replace);
-    if let (Some(page), Some(id), false) = (links.object(change), &change.id, is_gone) {
+    let objects = all.iter().filter_map(|place| {
+        let change = place.change;
+        // What was deleted has no page any more.
+        if options.is_done && matches!(change.action, Action::Delete | Action::Terminate | Action::Replace) {
+            return None;
+        }
+        let (page, id) = (links.object(change)?, change.id.as_deref()?);
         let noun = kinds::find(&change.address.kind).map_or("object", |kind| kind.noun());
-        parts.push(link(&format!("live {noun} {}", code(&shortened(id, NAME))), Some(&page)));
-    }
+        Some(link(&format!("live {noun} {}", code(&shortened(id, NAME))), Some(&page)))
+    });
+    parts.extend(limited(objects.collect(), OBJECTS, "live object", "live objects"));
     if parts.is_empty() { String::new() } else { format!("{}\n\n", parts.join(" · ")) }
 }
 
@@ -154,6 +183,12 @@ fn lines(change: &Change, fields: &[&FieldChange], links: &Links) -> String {
     for open in body::undecided(change) {
         out.push_str(&laid_out('!', 0, &open));
     }
+    out + &self::fields(change, fields)
+}
+
+/// Fields as lines of a diff, each with its remark below: beside it, it would be out of sight.
+pub(super) fn fields(change: &Change, fields: &[&FieldChange]) -> String {
+    let mut out = String::new();
     for field in body::lines(change, fields, None) {
         let sign = match field.sign {
             Sign::Add => '+',
@@ -162,7 +197,6 @@ fn lines(change: &Change, fields: &[&FieldChange], links: &Links) -> String {
             Sign::Keep => ' ',
         };
         out.push_str(&format!("{sign} {}\n", field.text));
-        // Below what it is about: beside it, it would be out of sight.
         out.push_str(&field.remark.map(|remark| laid_out('#', REMARK, &remark)).unwrap_or_default());
     }
     out

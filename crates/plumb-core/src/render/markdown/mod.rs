@@ -4,6 +4,7 @@
 //! or `<code>` with HTML escaped. There, no forge looks for mentions, links, HTML or emoji. No line starts with it. Links
 //! lead where [`crate::plan::Links`] says, and nowhere else.
 
+mod group;
 mod head;
 mod inert;
 mod item;
@@ -13,10 +14,11 @@ pub(super) use inert::html;
 pub use inert::{code, code_block, safe_link};
 
 use super::value::{visible, wrapped};
+use super::compact::{self, COMPACT_ABOVE, NoteGroup, PlanGroups};
 use super::{counted, cutover, partial, teardown};
-use crate::plan::{Action, ChangeOrigin, FieldChange, Plan};
+use crate::plan::{Action, Change, FieldChange, Note, Plan};
 use inert::fence;
-use item::item;
+use item::{is_of_branch, item};
 
 /// The longest name of a project, target or commit that the heading shows whole.
 const NAME: usize = 200;
@@ -35,13 +37,15 @@ pub struct MarkdownOptions {
     pub link: Option<String>,
     /// Whether it says how to apply the plan by hand.
     pub by_hand: bool,
+    /// Whether equal changes are folded as one. Default: those of a plan of more than [`COMPACT_ABOVE`] changes.
+    pub is_compact: Option<bool>,
     /// Whether the plan was carried out: then nothing leads to what it deleted.
     pub is_done: bool,
 }
 
 impl Default for MarkdownOptions {
     fn default() -> Self {
-        MarkdownOptions { budget: 60_000, link: None, by_hand: false, is_done: false }
+        MarkdownOptions { budget: 60_000, link: None, by_hand: false, is_compact: None, is_done: false }
     }
 }
 
@@ -53,7 +57,9 @@ impl Default for MarkdownOptions {
 pub fn markdown(plan: &Plan, options: &MarkdownOptions) -> String {
     let head = head::heading(plan);
     let run = options.link.as_deref().or(plan.links.run.as_deref());
-    let mut sections = sections(plan, options);
+    let is_compact = options.is_compact.unwrap_or(plan.changes.len() > COMPACT_ABOVE);
+    let groups = is_compact.then(|| compact::groups(plan));
+    let mut sections = sections(plan, groups.as_ref(), options);
     let footer = |omitted: &str| head::footer(plan, omitted, run, options);
     let all = assemble(&head, &sections, &footer(""));
     if all.len() <= options.budget {
@@ -190,7 +196,7 @@ fn omission(sections: &[Section]) -> String {
     parts.join("; ")
 }
 
-fn sections(plan: &Plan, options: &MarkdownOptions) -> Vec<Section> {
+fn sections(plan: &Plan, groups: Option<&PlanGroups<'_>>, options: &MarkdownOptions) -> Vec<Section> {
     let mut blocked = Vec::new();
     for entry in &plan.blocked {
         let about = entry.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
@@ -203,29 +209,13 @@ fn sections(plan: &Plan, options: &MarkdownOptions) -> Vec<Section> {
     let left_behind = plan.partial.iter().flat_map(|part| &part.dangling);
     let left_behind =
         left_behind.map(|one| one_line(Rank::Blocked, laid_out('!', 0, &partial::left_behind(one)))).collect();
-    let mut notes = Vec::new();
-    for note in &plan.notes {
-        let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
-        notes.push(one_line(Rank::Note, laid_out('#', 0, &format!("{about}{}", visible(&note.message)))));
-    }
-    let (mut flipped, mut dangerous, mut wanted, mut drifted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for change in &plan.changes {
-        let item = |fields: &[&FieldChange]| item(change, fields, &plan.links, options);
-        let (live, other): (Vec<&FieldChange>, Vec<&FieldChange>) =
-            change.fields.iter().partition(|field| field.origin == Some(ChangeOrigin::Drift));
-        match change.action {
-            Action::CutOver | Action::Rollback => flipped.push(item(&change.fields.iter().collect::<Vec<_>>())),
-            Action::Delete | Action::Replace | Action::Terminate => {
-                dangerous.push(item(&change.fields.iter().collect::<Vec<_>>()))
-            }
-            _ if live.is_empty() => wanted.push(item(&other)),
-            _ if other.is_empty() => drifted.push(item(&live)),
-            _ => {
-                wanted.push(item(&other));
-                drifted.push(item(&live));
-            }
+    let (parts, notes) = match groups {
+        Some(groups) => {
+            (in_short(groups, plan, options), groups.notes.iter().map(NoteGroup::says).collect::<Vec<_>>())
         }
-    }
+        None => (in_full(plan, options), plan.notes.iter().map(said).collect()),
+    };
+    let notes = notes.iter().map(|note| one_line(Rank::Note, laid_out('#', 0, note))).collect();
     let waiting =
         plan.teardown.iter().map(|pending| one_line(Rank::PendingTeardown, teardown::lines(pending))).collect();
     let waves = plan.cutovers.iter().map(|pending| one_line(Rank::PendingCutover, cutover::lines(pending))).collect();
@@ -233,17 +223,77 @@ fn sections(plan: &Plan, options: &MarkdownOptions) -> Vec<Section> {
     [
         fenced("Blocked", blocked),
         fenced("Left behind by the selection", left_behind),
-        folded("Cut over or taken back", flipped),
-        folded("Deleted, replaced or terminated", dangerous),
+        folded("Cut over or taken back", parts.flipped),
+        folded("Deleted, replaced or terminated", parts.dangerous),
         fenced("Cutover", waves),
         fenced("Teardown", waiting),
-        folded(branch, wanted),
-        folded("What had already drifted", drifted),
+        folded(branch, parts.wanted),
+        folded("What had already drifted", parts.drifted),
         fenced("Notes", notes),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The changes of a plan, by the section that they stand in.
+#[derive(Default)]
+struct Parts {
+    flipped: Vec<Item>,
+    dangerous: Vec<Item>,
+    wanted: Vec<Item>,
+    drifted: Vec<Item>,
+}
+
+impl Parts {
+    /// The section of a change by its action alone; `None` where its fields say which.
+    fn by_action(&mut self, change: &Change) -> Option<&mut Vec<Item>> {
+        match change.action {
+            Action::CutOver | Action::Rollback => Some(&mut self.flipped),
+            Action::Delete | Action::Replace | Action::Terminate => Some(&mut self.dangerous),
+            _ => None,
+        }
+    }
+}
+
+fn in_full(plan: &Plan, options: &MarkdownOptions) -> Parts {
+    let mut parts = Parts::default();
+    for change in &plan.changes {
+        let item = |fields: &[&FieldChange]| item(change, fields, &plan.links, options);
+        if let Some(section) = parts.by_action(change) {
+            section.push(item(&change.fields.iter().collect::<Vec<_>>()));
+            continue;
+        }
+        let (other, live): (Vec<&FieldChange>, Vec<&FieldChange>) =
+            change.fields.iter().partition(|field| is_of_branch(field));
+        if live.is_empty() || !other.is_empty() {
+            parts.wanted.push(item(&other));
+        }
+        if !live.is_empty() {
+            parts.drifted.push(item(&live));
+        }
+    }
+    parts
+}
+
+/// What a note says, and of what.
+fn said(note: &Note) -> String {
+    let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
+    format!("{about}{}", visible(&note.message))
+}
+
+fn in_short(groups: &PlanGroups<'_>, plan: &Plan, options: &MarkdownOptions) -> Parts {
+    let mut parts = Parts::default();
+    for group in &groups.changes {
+        let is_drift = group::is_drift(group);
+        let item = group::group(group, plan, options);
+        match parts.by_action(group.first()) {
+            Some(section) => section.push(item),
+            None if is_drift => parts.drifted.push(item),
+            None => parts.wanted.push(item),
+        }
+    }
+    parts
 }
 
 fn one_line(rank: Rank, line: String) -> Item {
