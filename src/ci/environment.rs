@@ -158,8 +158,10 @@ mod tests {
             let known: Vec<(String, String)> = known.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
             Runner::read(&move |name| known.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()))
         };
-        let gitlab =
-            [("CI_PROJECT_URL", "https://gitlab.com/acme/data"), ("CI_JOB_URL", "https://gitlab.com/acme/data/-/jobs/7")];
+        let gitlab = [
+            ("CI_PROJECT_URL", "https://gitlab.com/acme/data"),
+            ("CI_JOB_URL", "https://gitlab.com/acme/data/-/jobs/7"),
+        ];
         let runner = of(&gitlab);
         assert_eq!(runner.run_url().as_deref(), Some("https://gitlab.com/acme/data/-/jobs/7"));
         let pages = |runner: &Runner| runner.pages(None).map(|pages| (pages.forge, pages.address));

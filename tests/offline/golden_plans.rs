@@ -350,7 +350,12 @@ fn review() -> Plan {
         Action::Update,
         vec![
             workers,
-            by(changed("tasks[aggregate].timeout_seconds", json!(3600), json!(7200)), ChangeOrigin::Manifest, 44, ann()),
+            by(
+                changed("tasks[aggregate].timeout_seconds", json!(3600), json!(7200)),
+                ChangeOrigin::Manifest,
+                44,
+                ann(),
+            ),
             by(changed("tasks[report].query", query(30), query(60)), ChangeOrigin::Manifest, 52, ann()),
             by(changed("max_concurrent_runs", json!(4), json!(1)), ChangeOrigin::Drift, 12, ann()),
         ],
@@ -365,14 +370,19 @@ fn review() -> Plan {
     pool.replaces = true;
     let mut workers = change("DatabricksInstancePool/workers", Action::Replace, vec![pool]);
     workers.reason = Some("a pool's disks cannot be changed".into());
-    let dag = change("AirflowDag/daily-audience", Action::Update, vec![changed("schedule", json!("@daily"), json!("@hourly"))]);
+    let dag = change(
+        "AirflowDag/daily-audience",
+        Action::Update,
+        vec![changed("schedule", json!("@daily"), json!("@hourly"))],
+    );
     let mut fresh = change("DatabricksCluster/adhoc", Action::Create, vec![added("num_workers", json!(2))]);
     fresh.source = Some(source("manifests/adhoc.yaml", 1, ann()));
     let mut plan = plan(vec![dag, fresh, workers, aggregate, old]);
     plan.base = Some("origin/main".into());
     let says = "2 objects would be deleted or replaced, and guards.maxDeletes allows 1 in one apply";
     let guard = plumb_core::plan::Guard::MaxDeletes;
-    plan.blocked = vec![Blocked::by_guard(guard, says).with_remedy("--override max-deletes, or raise guards.maxDeletes")];
+    plan.blocked =
+        vec![Blocked::by_guard(guard, says).with_remedy("--override max-deletes, or raise guards.maxDeletes")];
     plan.notes = vec![Note::new(
         &address("DatabricksJob/audience-aggregate"),
         "`tasks[report].sql_task` has a member that this version of plumb does not know; it is left as it is live",

@@ -103,7 +103,10 @@ fn links_lead_to_the_line_the_commit_and_the_live_object() {
         ("manifests/adhoc.yaml:1", blob("adhoc.yaml#L1")),
         ("3f2a91c0b1d2", "https://github.com/acme/data/commit/3f2a91c0b1d2".to_owned()),
         ("live job 620178", "https://acme.cloud.databricks.com/jobs/620178?o=4201".to_owned()),
-        ("live instance pool 620178", "https://acme.cloud.databricks.com/compute/instance-pools/620178?o=4201".to_owned()),
+        (
+            "live instance pool 620178",
+            "https://acme.cloud.databricks.com/compute/instance-pools/620178?o=4201".to_owned(),
+        ),
         ("live DAG 620178", "https://airflow.acme.example/dags/620178".to_owned()),
         ("The whole plan", "https://github.com/acme/data/actions/runs/42".to_owned()),
     ] {
@@ -214,7 +217,9 @@ fn a_comment_fits_where_it_is_read() {
         assert_eq!(seen[name]["closed"], 0, "{name}");
     }
     // In a comment nothing that plumb says has to be scrolled, only values that are longer than a line.
-    for case in ["review", "origins", "blocked", "replace-with-impacts", "delete-and-release", "teardown", "wave-held", "many"] {
+    for case in
+        ["review", "origins", "blocked", "replace-with-impacts", "delete-and-release", "teardown", "wave-held", "many"]
+    {
         assert_eq!(seen[format!("/{case}-760")]["scrolled"], json!([]), "{case}");
     }
     // For people to look at: PLUMB_PICTURES=FOLDER.

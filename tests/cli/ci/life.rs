@@ -291,18 +291,19 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     let two = "    dev: {default: true, databricks: {}}\n    prod: {databricks: {}}\n";
     host.world.edit("plumb.yaml", "    dev: {default: true, databricks: {}}\n", two);
     host.world.commit("Two targets");
-    host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
-    // No two are equal, so that none stands for another.
-    let many: Vec<String> = (0..500).map(|n| job(&format!("job-{n}"), &format!("  timeout_seconds: {n}\n"))).collect();
+    // What is deleted always has a line of its own.
+    let many: Vec<String> = (0..500).map(|n| job(&format!("job-{n}"), "  description: one of many\n")).collect();
     host.world.commit_file("manifests/many.yaml", &many.join("---\n"), "Many");
-    host.world.remove("manifests/etl.yaml");
-    host.world.commit("Remove etl");
+    host.world.plumb("apply --yes -q --parallel 32").code(0);
+    host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
+    host.world.remove("manifests/many.yaml");
+    host.world.commit_file("manifests/etl.yaml", &job("etl", "  timeout_seconds: 200\n"), "Remove many");
     host.open(REPOSITORY);
     host.preview("").says("wrote https://github.com/");
     let comment = host.comment();
     assert!(comment.len() > 40_000, "{}", comment.len());
-    assert!(comment.contains("DatabricksJob/etl will be deleted"), "{comment}");
-    assert!(comment.contains("**Not all of it is shown:**") && comment.contains("creates"), "{comment}");
+    assert!(comment.contains(" 500 to delete · 1 to update**"), "{comment}");
+    assert!(comment.contains("**Not all of it is shown:**") && comment.contains(" deletes"), "{comment}");
     assert!(comment.contains("[The whole plan](<https://github.com/acme/data/actions/runs/42>)"), "{comment}");
     // A further target has no room in it, and gets a comment of its own.
     host.preview("--target prod").says("wrote https://github.com/");
@@ -335,7 +336,9 @@ fn the_comment_links_lines_commits_and_the_live_job() {
         assert!(comment.contains(&link), "{link} is not in\n{comment}");
     }
     assert!(comment.contains("**1 to update**") && !comment.contains("0 to"), "{comment}");
-    assert!(comment.contains("- **Merge**: ") && comment.contains("- **By hand**: `plumb apply --target dev --approved "));
+    assert!(
+        comment.contains("- **Merge**: ") && comment.contains("- **By hand**: `plumb apply --target dev --approved ")
+    );
     // A branch that changes plumb.yaml says itself which workspace it is.
     host.world.edit("plumb.yaml", "spec:\n", "# The same, and yet another file.\nspec:\n");
     host.world.commit("Touch the project file");
@@ -355,7 +358,10 @@ fn a_dirty_checkout_has_no_links_to_lines() {
     assert!(dirty.contains("# manifests/etl.yaml:1\n"), "{dirty}");
     host.world.commit("Raise");
     let clean = host.world.plumb("plan --output markdown").code(0).out;
-    assert!(clean.contains("/blob/") && clean.contains("To apply it: `plumb apply --target dev --approved "), "{clean}");
+    assert!(
+        clean.contains("/blob/") && clean.contains("To apply it: `plumb apply --target dev --approved "),
+        "{clean}"
+    );
 }
 
 #[test]
@@ -366,6 +372,9 @@ fn a_plan_in_gitlab_links_to_its_project() {
     world.env("CI_JOB_URL", Some("https://gitlab.example/acme/data/-/jobs/7"));
     let head = world.git(&["rev-parse", "HEAD"]);
     let plan = world.plumb("plan --output markdown").code(0).out;
-    assert!(plan.contains(&format!("(<https://gitlab.example/acme/data/-/blob/{head}/manifests/etl.yaml#L1>)")), "{plan}");
+    assert!(
+        plan.contains(&format!("(<https://gitlab.example/acme/data/-/blob/{head}/manifests/etl.yaml#L1>)")),
+        "{plan}"
+    );
     assert!(plan.contains("[The whole plan](<https://gitlab.example/acme/data/-/jobs/7>)"), "{plan}");
 }

@@ -157,12 +157,7 @@ pub fn is_priced(path: &str) -> bool {
 }
 
 /// What a plan's change of a job costs a run.
-pub fn planned_cost(
-    desired: &Desired,
-    kept: &[KeptRuns],
-    address: &Address,
-    before: &Value,
-) -> Option<RunCostChange> {
+pub fn planned_cost(desired: &Desired, kept: &[KeptRuns], address: &Address, before: &Value) -> Option<RunCostChange> {
     let is_it = |r: &&Resource| r.address == *address && r.address.kind == DatabricksJob::NAME;
     let resource = desired.resources.iter().find(is_it)?;
     let prices = Prices::of_target(desired).ok()??;

@@ -148,7 +148,11 @@ mod tests {
         for (kind, id, page) in [
             ("DatabricksJob", "620178", Some("https://acme.cloud.databricks.com/jobs/620178?o=42")),
             ("DatabricksCluster", "0101-a", Some("https://acme.cloud.databricks.com/compute/clusters/0101-a?o=42")),
-            ("DatabricksInstancePool", "p-1", Some("https://acme.cloud.databricks.com/compute/instance-pools/p-1?o=42")),
+            (
+                "DatabricksInstancePool",
+                "p-1",
+                Some("https://acme.cloud.databricks.com/compute/instance-pools/p-1?o=42"),
+            ),
             (
                 "DatabricksClusterPolicy",
                 "AB12",

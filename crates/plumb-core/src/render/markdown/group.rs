@@ -17,7 +17,8 @@ pub(super) fn group(group: &ChangeGroup<'_>, plan: &Plan, options: &MarkdownOpti
     let title = title(group);
     let lines = lines(group, first, &fields);
     let fence = fence(lines.lines());
-    let places = places(&group.changes.iter().map(|change| Place::of(change)).collect::<Vec<_>>(), &plan.links, options);
+    let places =
+        places(&group.changes.iter().map(|change| Place::of(change)).collect::<Vec<_>>(), &plan.links, options);
     let whole = format!("<details><summary>{title}</summary>\n\n{places}{fence}diff\n{lines}{fence}\n\n</details>\n\n");
     Item { rank: rank(first), whole, short: format!("<p>{title}</p>\n\n"), shown: Shown::Whole }
 }

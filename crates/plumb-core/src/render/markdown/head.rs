@@ -3,18 +3,18 @@
 use super::inert::{code, link};
 use super::{MarkdownOptions, NAME};
 use crate::cost::change::{RunCostChange, is_priced};
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, FieldChange, Plan};
 use crate::render::value::{shortened, visible};
 use crate::render::{counted, lasting, nothing_to_do, partial, sort, undecided};
 
 /// The heading, the counts and what concerns the whole plan.
-pub(super) fn heading(plan: &Plan) -> String {
+pub(super) fn heading(plan: &Plan, options: &MarkdownOptions) -> String {
     let mut out = format!("### {} of {} for target {}\n\n", sort(plan), name(&plan.project), name(&plan.target));
     if let Some(part) = &plan.partial {
         let options = code(&shortened(&partial::options(part), NAME));
         out.push_str(&format!("**This plan is partial:** {options} {}.\n\n", partial::says(part)));
     }
-    out.push_str(&format!("{}\n\n", tally(plan)));
+    out.push_str(&format!("{}\n\n", tally(plan, options.is_done)));
     if let Some(cost) = cost(plan) {
         out.push_str(&format!("{cost}\n\n"));
     }
@@ -75,29 +75,30 @@ fn name(text: &str) -> String {
     code(&shortened(text, NAME))
 }
 
-/// `**1 to delete · 2 to update** · 5 unchanged`: what there is none of is not named, and what destroys comes first.
-fn tally(plan: &Plan) -> String {
+/// `**1 to delete · 2 to update** · 5 unchanged`: what there is none of is not named, and what destroys comes first. Of a plan
+/// that was carried out it is `1 deleted`.
+fn tally(plan: &Plan, is_done: bool) -> String {
     if plan.is_empty() {
         let same = counted(plan.unchanged, "resource", "resources");
         return format!("**No changes.** {} {same} up to date.", nothing_to_do(plan));
     }
     let counts = plan.counts();
     let parts: Vec<String> = [
-        (plan.blocked.len(), "blocked"),
-        (counts.terminate, "to terminate"),
-        (counts.delete, "to delete"),
-        (counts.replace, "to replace"),
-        (counts.cut_over, "to cut over or take back"),
-        (counts.update, "to update"),
-        (counts.adopt, "to adopt"),
-        (counts.moved, "to move"),
-        (counts.other, "to release"),
-        (counts.mark, "to mark for teardown"),
-        (counts.create, "to create"),
+        (plan.blocked.len(), "blocked", "blocked"),
+        (counts.terminate, "to terminate", "terminated"),
+        (counts.delete, "to delete", "deleted"),
+        (counts.replace, "to replace", "replaced"),
+        (counts.cut_over, "to cut over or take back", "cut over or taken back"),
+        (counts.update, "to update", "updated"),
+        (counts.adopt, "to adopt", "adopted"),
+        (counts.moved, "to move", "moved"),
+        (counts.other, "to release", "released"),
+        (counts.mark, "to mark for teardown", "marked for teardown"),
+        (counts.create, "to create", "created"),
     ]
     .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, to_do, done)| format!("{count} {}", if is_done { done } else { to_do }))
     .collect();
     let unchanged = if plan.unchanged > 0 { format!(" · {} unchanged", plan.unchanged) } else { String::new() };
     format!("**{}**{unchanged}", parts.join(" · "))
@@ -115,7 +116,10 @@ fn cost(plan: &Plan) -> Option<String> {
         let amount = rest.iter().fold(first.1.amount, |sum, (_, cost)| sum + cost.amount);
         let all = RunCostChange { amount, ..first.1.clone() };
         let jobs = known.len();
-        format!("Cost: {} for a run of each of {jobs} jobs, if they take as long as their last ones", code(&all.words()))
+        format!(
+            "Cost: {} for a run of each of {jobs} jobs, if they take as long as their last ones",
+            code(&all.words())
+        )
     };
     if unknown > 0 {
         let jobs = counted(unknown, "more job", "more jobs");
@@ -130,7 +134,8 @@ fn may_cost(change: &Change) -> bool {
     change.id.is_some() && change.fields.iter().any(|field| is_priced(&field.path))
 }
 
-/// What a change costs a run, for the line that names it.
-pub(super) fn cost_of(change: &Change) -> Option<String> {
-    change.cost.as_ref().map(|cost| format!("{} a run", visible(&cost.words())))
+/// What a change costs a run, for the line that names it; `None` where none of these fields is what costs.
+pub(super) fn cost_of(change: &Change, fields: &[&FieldChange]) -> Option<String> {
+    let cost = change.cost.as_ref().filter(|_| fields.iter().any(|field| is_priced(&field.path)))?;
+    Some(format!("{} a run", visible(&cost.words())))
 }

@@ -5,8 +5,8 @@ use super::{Item, MarkdownOptions, NAME, Rank, Shown, head, laid_out};
 use crate::kinds;
 use crate::plan::{Action, Change, ChangeOrigin, Commit, FieldChange, Links, SourceLine};
 use crate::render::body::{self, Sign};
-use crate::render::value::{quoted, shortened, visible};
 use crate::render::counted;
+use crate::render::value::{quoted, shortened, visible};
 use std::collections::HashSet;
 
 /// How many lines of manifests, commits and live objects are named above the fields.
@@ -56,7 +56,7 @@ pub(super) fn title(change: &Change, fields: &[&FieldChange]) -> String {
     if change.action == Action::Update {
         title.push_str(&format!(": {}", counted(fields.len(), "field", "fields")));
     }
-    for said in change.impacts.iter().cloned().chain(head::cost_of(change)) {
+    for said in change.impacts.iter().cloned().chain(head::cost_of(change, fields)) {
         title.push_str(&format!("; <code>{}</code>", html(&shortened(&said, NAME))));
     }
     title
@@ -99,9 +99,15 @@ impl<'a> Place<'a> {
         Place { change, fields: change.fields.iter().collect() }
     }
 
-    /// Where it stands: its manifest, then each field. Of what is made it is the manifest alone.
+    /// Where it stands: its manifest, then each field.
     fn sources(&self) -> impl Iterator<Item = &'a SourceLine> + '_ {
         self.change.source.iter().chain(self.fields.iter().filter_map(|field| field.source.as_ref()))
+    }
+
+    /// The commits that brought it about. Who wrote what was changed live since did not.
+    fn commits(&self) -> impl Iterator<Item = &'a Commit> + '_ {
+        let fields = self.fields.iter().filter(|field| is_of_branch(field)).filter_map(|field| field.source.as_ref());
+        self.change.source.iter().chain(fields).filter_map(|source| source.commit.as_ref())
     }
 }
 
@@ -111,14 +117,13 @@ pub(super) fn places(all: &[Place<'_>], links: &Links, options: &MarkdownOptions
     let mut parts = Vec::new();
     if let Some(repository) = &links.repository {
         let mut lines: Vec<&SourceLine> = Vec::new();
-        let mut commits: Vec<&Commit> = Vec::new();
         let (mut known_lines, mut known_commits) = (HashSet::new(), HashSet::new());
         for source in all.iter().flat_map(Place::sources) {
             if known_lines.insert((&source.file, source.line)) {
                 lines.push(source);
             }
-            commits.extend(source.commit.iter().filter(|commit| known_commits.insert(&commit.id)));
         }
+        let commits = all.iter().flat_map(Place::commits).filter(|commit| known_commits.insert(&commit.id));
         let mut named = Vec::new();
         let mut file = None;
         for source in &lines {
@@ -131,7 +136,7 @@ pub(super) fn places(all: &[Place<'_>], links: &Links, options: &MarkdownOptions
             named.push(link(&code(&words), Some(&page)));
         }
         parts.extend(limited(named, PLACES, "line", "lines"));
-        let written = commits.iter().filter_map(|commit| {
+        let written = commits.filter_map(|commit| {
             let page = repository.commit(commit)?;
             let (author, summary) = (shortened(&commit.author, NAME), shortened(&commit.summary, SUMMARY));
             Some(format!("{} by {}: {}", link(&code(&commit.id), Some(&page)), code(&author), code(&summary)))

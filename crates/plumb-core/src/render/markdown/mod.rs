@@ -13,8 +13,8 @@ pub use head::by_hand;
 pub(super) use inert::html;
 pub use inert::{code, code_block, safe_link};
 
-use super::value::{visible, wrapped};
 use super::compact::{self, COMPACT_ABOVE, NoteGroup, PlanGroups};
+use super::value::{visible, wrapped};
 use super::{counted, cutover, partial, teardown};
 use crate::plan::{Action, Change, FieldChange, Note, Plan};
 use inert::fence;
@@ -55,7 +55,7 @@ impl Default for MarkdownOptions {
 /// When it would be longer, the least dangerous resources lose their fields first, then their line, and it is said how
 /// many did. Only the headings, the counts, that sentence and the link are written whatever the budget.
 pub fn markdown(plan: &Plan, options: &MarkdownOptions) -> String {
-    let head = head::heading(plan);
+    let head = head::heading(plan, options);
     let run = options.link.as_deref().or(plan.links.run.as_deref());
     let is_compact = options.is_compact.unwrap_or(plan.changes.len() > COMPACT_ABOVE);
     let groups = is_compact.then(|| compact::groups(plan));
@@ -210,9 +210,7 @@ fn sections(plan: &Plan, groups: Option<&PlanGroups<'_>>, options: &MarkdownOpti
     let left_behind =
         left_behind.map(|one| one_line(Rank::Blocked, laid_out('!', 0, &partial::left_behind(one)))).collect();
     let (parts, notes) = match groups {
-        Some(groups) => {
-            (in_short(groups, plan, options), groups.notes.iter().map(NoteGroup::says).collect::<Vec<_>>())
-        }
+        Some(groups) => (in_short(groups, plan, options), groups.notes.iter().map(NoteGroup::says).collect::<Vec<_>>()),
         None => (in_full(plan, options), plan.notes.iter().map(said).collect()),
     };
     let notes = notes.iter().map(|note| one_line(Rank::Note, laid_out('#', 0, note))).collect();
@@ -312,4 +310,3 @@ fn fenced(title: &str, items: Vec<Item>) -> Option<Section> {
         close: format!("{fence}\n\n"),
     })
 }
-
