@@ -78,9 +78,18 @@ impl Output {
 
     /// Writes a plan.
     pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
+        self.plan_or_drift(plan, true, ui)
+    }
+
+    /// Writes what drifted: a plan that nothing applies by its digest.
+    pub fn drift(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
+        self.plan_or_drift(plan, false, ui)
+    }
+
+    fn plan_or_drift(&self, plan: &Plan, by_hand: bool, ui: &Ui) -> Result<(), Failure> {
         let text = match self.form() {
             Form::Text => render::text(plan, self.style(ui)),
-            Form::Markdown => render::markdown(plan, &render::MarkdownOptions { by_hand: true, ..Default::default() }),
+            Form::Markdown => render::markdown(plan, &render::MarkdownOptions { by_hand, ..Default::default() }),
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
             Form::Sarif => sarif(&render::drift(plan))?,
             Form::Junit => render::junit("plumb drift", &render::drift(plan)),
