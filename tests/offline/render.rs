@@ -283,6 +283,9 @@ fn equal_changes_of_a_long_plan_are_one_line_and_what_destroys_is_not() {
     assert!(shown.contains("and 52 more lines") && shown.contains("and 55 more live objects"), "{shown}");
     assert!(shown.contains("- timeout_seconds = 3600\n+ timeout_seconds = 7200\n"), "{shown}");
     assert!(shown.len() < 6_000, "{}", shown.len());
+    // What has no room is counted by changes, not by lines.
+    let narrow = render::markdown(&cases::many(), &MarkdownOptions { budget: 2_600, ..MarkdownOptions::default() });
+    assert!(narrow.len() <= 2_600 && narrow.contains("without fields: 60 updates."), "{narrow}");
     // Fifty changes are shown one by one.
     let mut few = cases::many();
     few.changes.truncate(50);

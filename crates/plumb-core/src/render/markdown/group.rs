@@ -20,7 +20,8 @@ pub(super) fn group(group: &ChangeGroup<'_>, plan: &Plan, options: &MarkdownOpti
     let places =
         places(&group.changes.iter().map(|change| Place::of(change)).collect::<Vec<_>>(), &plan.links, options);
     let whole = format!("<details><summary>{title}</summary>\n\n{places}{fence}diff\n{lines}{fence}\n\n</details>\n\n");
-    Item { rank: rank(first), whole, short: format!("<p>{title}</p>\n\n"), shown: Shown::Whole }
+    let short = format!("<p>{title}</p>\n\n");
+    Item { rank: rank(first), count: group.changes.len(), whole, short, shown: Shown::Whole }
 }
 
 /// Whether all that the group changes had drifted before the branch.

@@ -28,7 +28,7 @@ pub(super) fn item(change: &Change, fields: &[&FieldChange], links: &Links, opti
     let short = format!("<p>{title}</p>\n\n");
     let whole =
         format!("<details{open}><summary>{title}</summary>\n\n{places}{fence}diff\n{lines}{fence}\n\n</details>\n\n");
-    Item { rank: rank(change), whole, short, shown: Shown::Whole }
+    Item { rank: rank(change), count: 1, whole, short, shown: Shown::Whole }
 }
 
 /// Whether nobody should have to unfold it to see it.

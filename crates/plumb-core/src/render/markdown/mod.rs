@@ -115,6 +115,8 @@ enum Shown {
 
 struct Item {
     rank: Rank,
+    /// How many changes it tells of: equal ones are one item.
+    count: usize,
     whole: String,
     /// What is left when the whole is too long; empty for what is one line anyway.
     short: String,
@@ -162,7 +164,7 @@ fn assemble(head: &str, sections: &[Section], footer: &str) -> String {
 fn omission(sections: &[Section]) -> String {
     let count = |shown: Shown, rank: Rank| {
         let items = sections.iter().flat_map(|section| &section.items);
-        items.filter(|item| item.shown == shown && item.rank == rank).count()
+        items.filter(|item| item.shown == shown && item.rank == rank).map(|item| item.count).sum::<usize>()
     };
     let list = |shown: Shown| {
         let named = [
@@ -295,7 +297,7 @@ fn in_short(groups: &PlanGroups<'_>, plan: &Plan, options: &MarkdownOptions) -> 
 }
 
 fn one_line(rank: Rank, line: String) -> Item {
-    Item { rank, whole: line, short: String::new(), shown: Shown::Whole }
+    Item { rank, count: 1, whole: line, short: String::new(), shown: Shown::Whole }
 }
 
 fn folded(title: &str, items: Vec<Item>) -> Option<Section> {
