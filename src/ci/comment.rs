@@ -137,7 +137,7 @@ pub fn preview(plan: &Plan, shown: &Shown, line: &str, frame: &Frame<'_>) -> Str
     }
     for pending in &plan.cutovers {
         out.push_str(&format!(
-            "- **Later**: merging also approves in advance that wave {} is cut over from {} on, once every gate holds: its \
+            "- Merging also approves in advance that wave {} is cut over from {} on, once every gate holds: its \
              members and settings as they are in this plan, named by {}. A scheduled `plumb ci apply` does it then. By hand: \
              `plumb migrate cutover {} --approved {}`\n",
             render::code(&pending.address.name),

@@ -26,7 +26,7 @@ fn a_pull_request_is_previewed_updated_merged_and_applied() {
     assert!(second.contains("+ timeout_seconds = 300") && !second.contains("= 200"), "{second}");
     assert!(second.contains("# next scheduled run: 2") && second.contains("-02 04:00 Europe/London\n"), "{second}");
     let digest = host.digest();
-    assert!(second.contains(&format!("plumb apply --approved {digest}")), "{second}");
+    assert!(second.contains(&format!("plumb apply --target dev --approved {digest}")), "{second}");
     // Merged, and exactly that is applied.
     host.merge();
     host.apply("").code(0).says("the plan is the one that was approved").says("Apply: 1 done.");
@@ -302,7 +302,7 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     host.preview("").says("wrote https://github.com/");
     let comment = host.comment();
     assert!(comment.len() > 40_000, "{}", comment.len());
-    assert!(comment.contains(" 500 to delete · 1 to update**"), "{comment}");
+    assert!(comment.contains("**500 to delete · 1 to update**"), "{comment}");
     assert!(comment.contains("**Not all of it is shown:**") && comment.contains(" deletes"), "{comment}");
     assert!(comment.contains("[The whole plan](<https://github.com/acme/data/actions/runs/42>)"), "{comment}");
     // A further target has no room in it, and gets a comment of its own.
@@ -329,7 +329,7 @@ fn the_comment_links_lines_commits_and_the_live_job() {
     let short = &head[..12];
     for link in [
         format!("[`manifests/etl.yaml:1`](<https://github.com/acme/data/blob/{head}/manifests/etl.yaml#L1>)"),
-        format!("[`{short}`](<https://github.com/acme/data/commit/{short}>) by `Ada`: `Raise`"),
+        format!("commit [`{short}`](<https://github.com/acme/data/commit/{short}>)"),
         format!("[live job `{id}`](<{}/jobs/{id}", host.world.sandbox.url),
         "[The whole plan](<https://github.com/acme/data/actions/runs/42>)".to_owned(),
     ] {

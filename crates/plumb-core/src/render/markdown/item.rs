@@ -15,14 +15,12 @@ const COMMITS: usize = 3;
 const OBJECTS: usize = 5;
 /// How far a remark stands to the right of the field that it is about.
 const REMARK: usize = 4;
-/// How many characters a commit's first line gets there.
-const SUMMARY: usize = 72;
 
 /// A resource with these of its fields.
 pub(super) fn item(change: &Change, fields: &[&FieldChange], links: &Links, options: &MarkdownOptions) -> Item {
     let title = title(change, fields);
     let places = places(&[Place { change, fields: fields.to_vec() }], links, options);
-    let lines = lines(change, fields, links);
+    let lines = lines(change, fields);
     let fence = fence(lines.lines());
     let open = if is_destructive(change.action) { " open" } else { "" };
     let short = format!("<p>{title}</p>\n\n");
@@ -136,10 +134,10 @@ pub(super) fn places(all: &[Place<'_>], links: &Links, options: &MarkdownOptions
             named.push(link(&code(&words), Some(&page)));
         }
         parts.extend(limited(named, PLACES, "line", "lines"));
+        // Who wrote it and what they said stands in the fence: it is outside text.
         let written = commits.filter_map(|commit| {
             let page = repository.commit(commit)?;
-            let (author, summary) = (shortened(&commit.author, NAME), shortened(&commit.summary, SUMMARY));
-            Some(format!("{} by {}: {}", link(&code(&commit.id), Some(&page)), code(&author), code(&summary)))
+            Some(format!("commit {}", link(&code(&commit.id), Some(&page))))
         });
         parts.extend(limited(written.collect(), COMMITS, "commit", "commits"));
     }
@@ -167,20 +165,15 @@ fn limited(all: Vec<String>, most: usize, one: &str, many: &str) -> Option<Strin
     (!shown.is_empty()).then(|| shown.join(", "))
 }
 
-fn lines(change: &Change, fields: &[&FieldChange], links: &Links) -> String {
+fn lines(change: &Change, fields: &[&FieldChange]) -> String {
     let title = format!("{}{}", quoted(&change.title), body::id(change));
     let mut out = match change.action {
         // The line above says it.
         Action::Create | Action::Update | Action::Replace | Action::Delete => laid_out('#', 0, &title),
         _ => laid_out('#', 0, &format!("{}: {title}", body::done_to(change))),
     };
-    let repository = links.repository.as_ref();
-    let linked = change.source.as_ref().filter(|source| repository.is_some_and(|r| r.line(source).is_some()));
-    let linked = linked.map(body::place);
     for about in body::about(change) {
-        if linked.as_ref().is_none_or(|place| !about.starts_with(place)) {
-            out.push_str(&laid_out('#', 0, &about));
-        }
+        out.push_str(&laid_out('#', 0, &about));
     }
     for impact in &change.impacts {
         out.push_str(&laid_out('!', 0, &visible(impact)));
