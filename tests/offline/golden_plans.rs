@@ -4,8 +4,8 @@ use plumb_core::cost::change::RunCostChange;
 use plumb_core::cutover::{CutoverCalls, PendingCutover, Standing, WaveGate};
 use plumb_core::plan::unknown::{Member, Notes};
 use plumb_core::plan::{
-    Action, Blocked, Change, ChangeOrigin, Commit, Dangling, FieldChange, Forge, Links, Note, Op, Partial, Plan,
-    PlanFormat, RepositoryPages, SourceLine, WorkspacePages,
+    Action, Blocked, Change, ChangeOrigin, Commit, Dangling, FieldChange, Forge, Note, Op, Partial, Plan, PlanFormat,
+    PlanLinks, RepositoryPages, SourceLine, WorkspacePages,
 };
 use plumb_core::teardown::{Gate, PendingTeardown, Stage};
 use plumb_model::address::Address;
@@ -295,8 +295,8 @@ fn origins() -> Plan {
 pub const READ_AT: &str = "7c1e5d09a4b23f2a91c0b1d2e8f64a5b6c7d8e9f";
 
 /// Where things can be looked at, as on a runner of GitHub.
-pub fn linked() -> Links {
-    Links {
+pub fn linked() -> PlanLinks {
+    PlanLinks {
         run: Some("https://github.com/acme/data/actions/runs/42".into()),
         repository: Some(RepositoryPages {
             forge: Forge::GitHub,

@@ -10,7 +10,7 @@ use crate::ui::{Failure, Ui};
 use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
 use plumb_core::manifest::AirflowTarget;
-use plumb_core::plan::{Links, WorkspacePages};
+use plumb_core::plan::{PlanLinks, WorkspacePages};
 use plumb_model::call::System;
 use plumb_model::limits::Pace;
 use plumb_model::text::is_loopback;
@@ -27,7 +27,7 @@ pub struct Session {
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     pub(super) workspace: Option<String>,
     /// Where its services can be looked at.
-    pub(super) links: Links,
+    pub(super) links: PlanLinks,
     /// What tells the time that is decided for.
     pub(super) clock: Clock,
     /// The wave that somebody cuts over by hand.
@@ -110,7 +110,7 @@ impl Project {
                 services,
                 absent,
                 workspace: None,
-                links: Links::default(),
+                links: PlanLinks::default(),
                 clock,
                 by_hand: None,
                 hold: None,
@@ -124,7 +124,7 @@ impl Project {
             && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
         let (mut far, mut workspace_pace) = (Vec::new(), None);
         let (mut services, workspace) = self.databricks(optional, ui)?;
-        let mut links = Links::default();
+        let mut links = PlanLinks::default();
         if let (true, Ok(config)) = (services.has(System::Databricks), self.databricks_config()) {
             workspace_pace = config.pace;
             // One of Databricks' own domains, or what the environment or a profile names: credentials go nowhere else, either.

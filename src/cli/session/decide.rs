@@ -11,7 +11,7 @@ use crate::{observe, settings};
 use plumb_core::kinds::{Kind, Mark};
 use plumb_core::manifest::{Desired, ManifestSource};
 use plumb_core::plan::{
-    Baselines, Decision, Earlier, Input, Links, Live, Plan, Selection, WorkspacePages, decide, estimate,
+    Baselines, Decision, Earlier, Input, Live, Plan, PlanLinks, Selection, WorkspacePages, decide, estimate,
 };
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
@@ -161,14 +161,14 @@ impl Session {
     }
 
     /// Where what a plan speaks of can be looked at: the forge by the runner's environment, the services by the target.
-    fn links(&self) -> Links {
+    fn links(&self) -> PlanLinks {
         let runner = Runner::read(&settings::env);
         let project = &self.project;
         let read = project.head.as_ref().filter(|_| !project.dirty).zip(project.repo.as_ref());
         let commit = read.and_then(|(head, repo)| repo.resolve(head).ok());
         let id = self.services.workspace_id();
         let workspace = self.links.workspace.clone().map(|workspace| WorkspacePages { id, ..workspace });
-        Links { run: runner.run_url(), repository: runner.pages(commit), workspace, ..self.links.clone() }
+        PlanLinks { run: runner.run_url(), repository: runner.pages(commit), workspace, ..self.links.clone() }
     }
 
     /// Names who wrote the lines of a plan, as long as the project wants to wait for it.

@@ -4,7 +4,7 @@ use super::compact::SmallValue;
 use super::context::PlanContext;
 use super::decide::Decision;
 use super::earlier::Earlier;
-use super::links::Links;
+use super::links::PlanLinks;
 use super::secrets::Numbers;
 use super::verdict::Collected;
 use super::{Change, Plan, PlanFormat, decisions, digest, guards, order, partial};
@@ -90,7 +90,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         unchanged: all.unchanged,
         decisions: desired.count_decisions(|resource| context.input.selection.has(resource)),
         estimate: None,
-        links: Links::default(),
+        links: PlanLinks::default(),
     };
     let owned = guards::owned(context.input.kinds, context.input.live, desired);
     plan.blocked.extend(guards::of_changes(&plan, &owned, &desired.project.guards));

@@ -9,7 +9,7 @@ use plumb_model::call::System;
 
 /// Where things can be looked at; `None` where nobody knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Links {
+pub struct PlanLinks {
     /// The page of the run that made the plan.
     pub run: Option<String>,
     /// Where the repository is, and which commit the manifests were read at.
@@ -75,7 +75,7 @@ impl RepositoryPages {
     }
 }
 
-impl Links {
+impl PlanLinks {
     /// The page of a change's live object.
     pub fn object(&self, change: &Change) -> Option<String> {
         let kind = kinds::find(&change.address.kind)?;
@@ -136,9 +136,13 @@ mod tests {
         Change { id: id.map(str::to_owned), ..Change::new(address, Action::Update) }
     }
 
-    fn links(host: &str, id: Option<&str>) -> Links {
+    fn links(host: &str, id: Option<&str>) -> PlanLinks {
         let workspace = WorkspacePages { host: host.into(), id: id.map(str::to_owned) };
-        Links { workspace: Some(workspace), airflow: Some("https://airflow.example/prod/".into()), ..Links::default() }
+        PlanLinks {
+            workspace: Some(workspace),
+            airflow: Some("https://airflow.example/prod/".into()),
+            ..PlanLinks::default()
+        }
     }
 
     #[test]
@@ -170,7 +174,7 @@ mod tests {
             assert_eq!(all.object(&change(kind, Some(id))).as_deref(), page, "{kind} {id}");
         }
         assert_eq!(all.object(&change("DatabricksJob", None)), None, "what is not there yet has no page");
-        assert_eq!(Links::default().object(&change("DatabricksJob", Some("1"))), None);
+        assert_eq!(PlanLinks::default().object(&change("DatabricksJob", Some("1"))), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub use decide::{Decision, Input, WantedObject, decide};
 pub use decisions::{DecisionPlace, forget_decisions, hold_undecided};
 pub use earlier::{Baseline, Baselines, Earlier};
 pub use estimate::{Estimate, estimate};
-pub use links::{Forge, Links, RepositoryPages, WorkspacePages};
+pub use links::{Forge, PlanLinks, RepositoryPages, WorkspacePages};
 pub use live::{Live, LiveObject};
 pub use origin::is_apart;
 pub use partial::{Dangling, Partial};

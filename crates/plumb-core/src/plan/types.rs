@@ -1,6 +1,6 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
-use super::links::Links;
+use super::links::PlanLinks;
 use super::{Calls, DecisionPlace, Estimate, Partial};
 use crate::cost::change::RunCostChange;
 use crate::cutover::{CutoverCalls, PendingCutover};
@@ -68,7 +68,7 @@ pub struct Plan {
     pub estimate: Option<Estimate>,
     /// Where what it speaks of can be looked at. For reading only: it is no part of the digest.
     #[serde(skip)]
-    pub links: Links,
+    pub links: PlanLinks,
 }
 
 /// How many changes of each sort a plan has.

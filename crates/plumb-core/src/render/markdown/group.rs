@@ -1,7 +1,7 @@
 //! Equal changes of a long plan, folded as one: what is the same in all of them, and who they are.
 
 use super::inert::{fence, html};
-use super::item::{Place, fields, glyph_and, is_of_branch, item, places, rank};
+use super::item::{ShownFields, fields, glyph_and, is_of_branch, item, places, rank};
 use super::{Item, MarkdownOptions, NAME, Shown, laid_out};
 use crate::plan::{Action, Change, FieldChange, Plan};
 use crate::render::compact::{ChangeGroup, FIELDS};
@@ -18,7 +18,7 @@ pub(super) fn group(group: &ChangeGroup<'_>, plan: &Plan, options: &MarkdownOpti
     let lines = lines(group, first, &fields);
     let fence = fence(lines.lines());
     let places =
-        places(&group.changes.iter().map(|change| Place::of(change)).collect::<Vec<_>>(), &plan.links, options);
+        places(&group.changes.iter().map(|change| ShownFields::of(change)).collect::<Vec<_>>(), &plan.links, options);
     let whole = format!("<details><summary>{title}</summary>\n\n{places}{fence}diff\n{lines}{fence}\n\n</details>\n\n");
     let short = format!("<p>{title}</p>\n\n");
     Item { rank: rank(first), count: group.changes.len(), whole, short, shown: Shown::Whole }

@@ -3,7 +3,7 @@
 use super::inert::{code, fence, html, link};
 use super::{Item, MarkdownOptions, NAME, Rank, Shown, head, laid_out};
 use crate::kinds;
-use crate::plan::{Action, Change, ChangeOrigin, Commit, FieldChange, Links, SourceLine};
+use crate::plan::{Action, Change, ChangeOrigin, Commit, FieldChange, PlanLinks, SourceLine};
 use crate::render::body::{self, Sign};
 use crate::render::counted;
 use crate::render::value::{quoted, shortened, visible};
@@ -17,9 +17,9 @@ const OBJECTS: usize = 5;
 const REMARK: usize = 4;
 
 /// A resource with these of its fields.
-pub(super) fn item(change: &Change, fields: &[&FieldChange], links: &Links, options: &MarkdownOptions) -> Item {
+pub(super) fn item(change: &Change, fields: &[&FieldChange], links: &PlanLinks, options: &MarkdownOptions) -> Item {
     let title = title(change, fields);
-    let places = places(&[Place { change, fields: fields.to_vec() }], links, options);
+    let places = places(&[ShownFields { change, fields: fields.to_vec() }], links, options);
     let lines = lines(change, fields);
     let fence = fence(lines.lines());
     let open = if is_destructive(change.action) { " open" } else { "" };
@@ -86,15 +86,15 @@ fn done_shortly(change: &Change) -> String {
 }
 
 /// A change with the fields of it that are shown together.
-pub(super) struct Place<'a> {
+pub(super) struct ShownFields<'a> {
     pub change: &'a Change,
     pub fields: Vec<&'a FieldChange>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ShownFields<'a> {
     /// A change with all of its fields.
-    pub fn of(change: &'a Change) -> Place<'a> {
-        Place { change, fields: change.fields.iter().collect() }
+    pub fn of(change: &'a Change) -> ShownFields<'a> {
+        ShownFields { change, fields: change.fields.iter().collect() }
     }
 
     /// Where it stands: its manifest, then each field.
@@ -111,17 +111,17 @@ impl<'a> Place<'a> {
 
 /// Where to look, as a paragraph of links: lines of manifests, the commits that wrote them, the live objects. Empty where there
 /// is nothing to follow; the fields then say the same in words.
-pub(super) fn places(all: &[Place<'_>], links: &Links, options: &MarkdownOptions) -> String {
+pub(super) fn places(all: &[ShownFields<'_>], links: &PlanLinks, options: &MarkdownOptions) -> String {
     let mut parts = Vec::new();
     if let Some(repository) = &links.repository {
         let mut lines: Vec<&SourceLine> = Vec::new();
         let (mut known_lines, mut known_commits) = (HashSet::new(), HashSet::new());
-        for source in all.iter().flat_map(Place::sources) {
+        for source in all.iter().flat_map(ShownFields::sources) {
             if known_lines.insert((&source.file, source.line)) {
                 lines.push(source);
             }
         }
-        let commits = all.iter().flat_map(Place::commits).filter(|commit| known_commits.insert(&commit.id));
+        let commits = all.iter().flat_map(ShownFields::commits).filter(|commit| known_commits.insert(&commit.id));
         let mut named = Vec::new();
         let mut file = None;
         for source in &lines {

@@ -2,7 +2,7 @@
 //!
 //! Outside text only ever stands inside code: fences that are longer than any run of backticks in them, code spans,
 //! or `<code>` with HTML escaped. There, no forge looks for mentions, links, HTML or emoji. No line starts with it. Links
-//! lead where [`crate::plan::Links`] says, and nowhere else.
+//! lead where [`crate::plan::PlanLinks`] says, and nowhere else.
 
 mod group;
 mod head;
