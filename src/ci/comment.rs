@@ -101,9 +101,10 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    fn plan(&self, plan: &Plan, besides: usize) -> String {
+    fn plan(&self, plan: &Plan, besides: usize, is_done: bool) -> String {
         let budget = self.budget.saturating_sub(SENTENCES + besides);
-        render::markdown(plan, &MarkdownOptions { budget, link: self.run.map(str::to_owned) })
+        let link = self.run.map(str::to_owned);
+        render::markdown(plan, &MarkdownOptions { budget, link, is_done, ..MarkdownOptions::default() })
     }
 
     fn link(&self, text: &str) -> String {
@@ -116,30 +117,29 @@ impl Frame<'_> {
 
 /// The preview: the plan, how to apply it, and what approving it means.
 pub fn preview(plan: &Plan, shown: &Shown, line: &str, frame: &Frame<'_>) -> String {
-    let mut out = frame.plan(plan, line.len());
-    let target = render::code(&plan.target);
+    let mut out = frame.plan(plan, line.len(), false);
     out.push_str("\n#### How to apply\n\n");
     if plan.changes.is_empty() {
         let now =
             if plan.cutovers.is_empty() { "There is nothing to apply." } else { "There is nothing to apply now." };
-        out.push_str(&format!("{now}\n"));
+        out.push_str(&format!("{now}\n\n"));
     } else {
         let less = match shown.changes {
             Some(_) => "this plan or less of it",
             None => "just this plan (it has too many changes to allow for less)",
         };
         out.push_str(&format!(
-            "Merging approves this plan for commit {}: `plumb ci apply` then does {less}, and stops if anything else would be \
-             done. A later push needs a new preview. By hand: `plumb apply --approved {}` for target {target}.\n",
+            "- **Merge**: that approves this plan for commit {}. `plumb ci apply` then does {less}, and stops if anything else \
+             would be done. A later push needs a new preview.\n- **By hand**: {}\n",
             render::code(shown.head.get(..12).unwrap_or_default()),
-            plan.digest,
+            render::by_hand(plan),
         ));
     }
     for pending in &plan.cutovers {
         out.push_str(&format!(
-            "\nMerging also approves in advance that wave {} is cut over from {} on, once every gate holds: its members and \
-             settings as they are in this plan, named by {}. A scheduled `plumb ci apply` does it then. By hand: `plumb \
-             migrate cutover {} --approved {}`.\n",
+            "- Merging also approves in advance that wave {} is cut over from {} on, once every gate holds: its \
+             members and settings as they are in this plan, named by {}. A scheduled `plumb ci apply` does it then. By hand: \
+             `plumb migrate cutover {} --approved {}`\n",
             render::code(&pending.address.name),
             render::code(&pending.cutover),
             pending.digest,
@@ -166,17 +166,17 @@ pub fn refused(plan: &Plan, excess: &Plan, line: Option<&str>, frame: &Frame<'_>
         frame.link("log"),
         plan.digest,
     );
-    out.push_str(&frame.plan(excess, line.map_or(0, str::len)));
+    out.push_str(&frame.plan(excess, line.map_or(0, str::len), false));
     if let Some(line) = line {
         out.push_str(&format!("\n{line}\n"));
     }
     out
 }
 
-/// How the apply ended, above the plan that was carried out.
-pub fn ended(how: &str, plan: &Plan, line: Option<&str>, frame: &Frame<'_>) -> String {
+/// How the apply ended, above its plan; `is_done`: all of it was carried out.
+pub fn ended(how: &str, is_done: bool, plan: &Plan, line: Option<&str>, frame: &Frame<'_>) -> String {
     let mut out = format!("**{how}** ({})\n\n", frame.link("log"));
-    out.push_str(&frame.plan(plan, line.map_or(0, str::len)));
+    out.push_str(&frame.plan(plan, line.map_or(0, str::len), is_done));
     if let Some(line) = line {
         out.push_str(&format!("\n{line}\n"));
     }

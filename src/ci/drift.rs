@@ -46,6 +46,7 @@ fn body(drift: &Plan, marker: &str, link: Option<&str>) -> String {
          into the manifests instead. This text is updated when the drift changes, and the issue closed when it is \
          gone.\n\n"
     );
-    let options = MarkdownOptions { budget: BUDGET - head.len(), link: link.map(str::to_owned) };
+    let options =
+        MarkdownOptions { budget: BUDGET - head.len(), link: link.map(str::to_owned), ..MarkdownOptions::default() };
     head + &render::markdown(drift, &options)
 }

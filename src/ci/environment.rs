@@ -1,9 +1,11 @@
-//! What GitHub's runner says of the run: its variables, and the event that started it.
+//! What a forge's runner says of the run: its variables, and with GitHub the event that started it.
 //!
-//! The names and what they hold: docs.github.com, "Variables reference" and "Events that trigger workflows".
+//! The names and what they hold: docs.github.com, "Variables reference" and "Events that trigger workflows"; docs.gitlab.com,
+//! "Predefined CI/CD variables reference".
 
 use crate::services::Secret;
 use crate::services::github::{API, GitHubConfig, GitHubConfigError};
+use plumb_core::plan::{Forge, RepositoryPages};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -32,6 +34,10 @@ pub struct Runner {
     pub step_summary: Option<PathBuf>,
     /// Whether `GITHUB_ACTIONS` is set: a runner reads workflow commands out of stdout.
     pub is_actions: bool,
+    /// `CI_PROJECT_URL`, of GitLab: `https://gitlab.com/acme/data`.
+    pub project_url: Option<String>,
+    /// `CI_JOB_URL`, of GitLab: the page of the job, where the log is.
+    pub job_url: Option<String>,
 }
 
 impl Runner {
@@ -49,13 +55,29 @@ impl Runner {
             output: env("GITHUB_OUTPUT").map(PathBuf::from),
             step_summary: env("GITHUB_STEP_SUMMARY").map(PathBuf::from),
             is_actions: env("GITHUB_ACTIONS").is_some_and(|v| v == "true"),
+            project_url: env("CI_PROJECT_URL"),
+            job_url: env("CI_JOB_URL"),
         }
     }
 
     /// The address of the run's page, where the log is.
     pub fn run_url(&self) -> Option<String> {
-        let (server, repository, run) = (self.server.as_ref()?, self.repository.as_ref()?, self.run_id.as_ref()?);
-        Some(format!("{}/{repository}/actions/runs/{run}", server.trim_end_matches('/')))
+        match (self.github_address(), &self.run_id) {
+            (Some(address), Some(run)) => Some(format!("{address}/actions/runs/{run}")),
+            _ => self.job_url.clone(),
+        }
+    }
+
+    /// Where the repository's pages are, with the commit that was read; `None` where no forge runs this.
+    pub fn pages(&self, commit: Option<String>) -> Option<RepositoryPages> {
+        let github = self.github_address().map(|address| (Forge::GitHub, address));
+        let (forge, address) = github.or_else(|| Some((Forge::GitLab, self.project_url.clone()?)))?;
+        Some(RepositoryPages { forge, address, commit })
+    }
+
+    fn github_address(&self) -> Option<String> {
+        let (server, repository) = (self.server.as_ref()?, self.repository.as_ref()?);
+        Some(format!("{}/{repository}", server.trim_end_matches('/')))
     }
 
     /// How to reach the repository on GitHub; `None` when the environment names none.
@@ -128,6 +150,27 @@ mod tests {
         assert!(!format!("{runner:?}").contains("secret-token"));
         assert_eq!(runner.event().unwrap(), Event::default());
         assert!(Runner::read(&|_| None).github().unwrap().is_none());
+    }
+
+    #[test]
+    fn both_forges_say_where_the_repository_and_the_run_are() {
+        let of = |known: &[(&str, &str)]| {
+            let known: Vec<(String, String)> = known.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            Runner::read(&move |name| known.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()))
+        };
+        let gitlab = [
+            ("CI_PROJECT_URL", "https://gitlab.com/acme/data"),
+            ("CI_JOB_URL", "https://gitlab.com/acme/data/-/jobs/7"),
+        ];
+        let runner = of(&gitlab);
+        assert_eq!(runner.run_url().as_deref(), Some("https://gitlab.com/acme/data/-/jobs/7"));
+        let pages = |runner: &Runner| runner.pages(None).map(|pages| (pages.forge, pages.address));
+        assert_eq!(pages(&runner), Some((Forge::GitLab, "https://gitlab.com/acme/data".to_owned())));
+        let github = [("GITHUB_SERVER_URL", "https://ghe.example/"), ("GITHUB_REPOSITORY", "acme/data")];
+        let runner = of(&github);
+        assert_eq!(runner.run_url(), None);
+        assert_eq!(pages(&runner), Some((Forge::GitHub, "https://ghe.example/acme/data".to_owned())));
+        assert_eq!(pages(&of(&[("GITHUB_REPOSITORY", "acme/data")])), None);
     }
 
     #[test]

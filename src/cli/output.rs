@@ -70,6 +70,11 @@ impl Detail {
         self.compact || !self.full && is_terminal && plan.changes.len() > COMPACT_ABOVE
     }
 
+    /// Whether somebody asked for the short form, or for the whole.
+    fn asked(self) -> Option<bool> {
+        (self.compact || self.full).then_some(self.compact)
+    }
+
     /// The plan as a text, in short or whole.
     pub fn text(self, plan: &Plan, style: Style, is_terminal: bool) -> String {
         if self.is_compact(plan, is_terminal) { render::compact_text(plan, style) } else { render::text(plan, style) }
@@ -110,6 +115,25 @@ impl Output {
     /// # Errors
     /// `--compact` or `--full` with a form that has no short one.
     pub fn plan(&self, plan: &Plan, detail: Detail, is_paged: bool, ui: &Ui) -> Result<(), Failure> {
+        self.plan_or_drift(plan, detail, is_paged, true, ui)
+    }
+
+    /// Writes what drifted: a plan that nothing applies by its digest.
+    ///
+    /// # Errors
+    /// As those of a plan.
+    pub fn drift(&self, plan: &Plan, detail: Detail, is_paged: bool, ui: &Ui) -> Result<(), Failure> {
+        self.plan_or_drift(plan, detail, is_paged, false, ui)
+    }
+
+    fn plan_or_drift(
+        &self,
+        plan: &Plan,
+        detail: Detail,
+        is_paged: bool,
+        by_hand: bool,
+        ui: &Ui,
+    ) -> Result<(), Failure> {
         self.check(detail)?;
         let is_terminal = ui.terminal && self.out.is_none();
         let text = match self.form() {
@@ -117,7 +141,10 @@ impl Output {
                 let text = detail.text(plan, self.style(ui), is_terminal);
                 return if is_paged { self.show(&text, ui) } else { self.write(&text, ui) };
             }
-            Form::Markdown => render::markdown(plan, &render::MarkdownOptions::default()),
+            Form::Markdown => {
+                let options = render::MarkdownOptions { by_hand, is_compact: detail.asked(), ..Default::default() };
+                render::markdown(plan, &options)
+            }
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
             Form::Sarif => sarif(&render::drift(plan))?,
             Form::Junit => render::junit("plumb drift", &render::drift(plan)),
@@ -130,7 +157,7 @@ impl Output {
     /// # Errors
     /// It has none.
     pub fn check(&self, detail: Detail) -> Result<(), Failure> {
-        if self.form() == Form::Text || !(detail.compact || detail.full) {
+        if matches!(self.form(), Form::Text | Form::Markdown) || detail.asked().is_none() {
             return Ok(());
         }
         let flag = if detail.compact { "--compact" } else { "--full" };

@@ -285,24 +285,25 @@ fn a_plan_for_tools() {
     shows!(world.plumb("plan --output markdown -q"), @r#"
     ### Plan of `demo` for target `dev`
 
-    | delete | replace | update | adopt | move | release | create | blocked | unchanged |
-    |---:|---:|---:|---:|---:|---:|---:|---:|---:|
-    | 0 | 0 | 1 | 0 | 0 | 0 | 0 | 0 | 0 |
+    **1 to update**
 
     #### What had already drifted
 
     <details><summary>~ <code>DatabricksJob/etl</code> will be updated in place: 1 field</summary>
 
+    [live job `<job etl>`](<<host>/jobs/<job etl>?o=7474001122334455>)
+
     ```diff
-    # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
+    # "etl" (id <job etl>)
     # manifests/etl.yaml:1
     - max_concurrent_runs = 7
-    + max_concurrent_runs = 1   # manifests/etl.yaml:6, changed live; the service's default
+    + max_concurrent_runs = 1
+    #     manifests/etl.yaml:6, changed live; the service's default
     ```
 
     </details>
 
-    Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
+    To apply it: `plumb apply --target dev --approved <digest>`
 
     Digest `<digest>`, manifests at `<Add etl>`
     --- exit 0

@@ -48,21 +48,24 @@ fn each_field_says_who_changed_it() {
     shows!(world.plumb("drift -q --output markdown"), @r#"
     ### Plan of `demo` for target `dev`
 
-    | delete | replace | update | adopt | move | release | create | blocked | unchanged |
-    |---:|---:|---:|---:|---:|---:|---:|---:|---:|
-    | 0 | 0 | 1 | 0 | 0 | 0 | 0 | 0 | 0 |
+    **1 to update**
 
     #### Changes
 
     <details><summary>~ <code>DatabricksJob/etl</code> will be updated in place: 2 fields</summary>
 
+    [live job `<job etl>`](<<host>/jobs/<job etl>?o=7474001122334455>)
+
     ```diff
-    # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
+    # "etl" (id <job etl>)
     # manifests/etl.yaml:1
-    - timeout_seconds = 100
-    + timeout_seconds = 200   # manifests/etl.yaml:11, manifest <Raise the timeout> by Ada: Raise the timeout
     - description = "by hand"
-    + description = "second"   # manifests/etl.yaml:13, changed live, and manifest <Raise the timeout> by Ada: Raise the timeout
+    + description = "second"
+    #     manifests/etl.yaml:13, changed live, and manifest <Raise the timeout> by Ada: Raise the
+    #       timeout
+    - timeout_seconds = 100
+    + timeout_seconds = 200
+    #     manifests/etl.yaml:11, manifest <Raise the timeout> by Ada: Raise the timeout
     ```
 
     </details>
@@ -71,16 +74,17 @@ fn each_field_says_who_changed_it() {
 
     <details><summary>~ <code>DatabricksJob/etl</code> will be updated in place: 1 field</summary>
 
+    [live job `<job etl>`](<<host>/jobs/<job etl>?o=7474001122334455>)
+
     ```diff
-    # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
+    # "etl" (id <job etl>)
     # manifests/etl.yaml:1
     - max_concurrent_runs = 9
-    + max_concurrent_runs = 2   # manifests/etl.yaml:12, changed live; wanted since <Add etl> by Ada: Add etl
+    + max_concurrent_runs = 2
+    #     manifests/etl.yaml:12, changed live; wanted since <Add etl> by Ada: Add etl
     ```
 
     </details>
-
-    Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
 
     Digest `<digest>`, manifests at `<Raise the timeout>`
     --- exit 2
@@ -228,19 +232,20 @@ fn a_branch_is_told_apart_from_what_had_drifted() {
     shows!(world.plumb("plan --base main --output markdown -q"), @r#"
     ### Plan of `demo` for target `dev`
 
-    | delete | replace | update | adopt | move | release | create | blocked | unchanged |
-    |---:|---:|---:|---:|---:|---:|---:|---:|---:|
-    | 0 | 0 | 2 | 0 | 0 | 0 | 1 | 0 | 0 |
+    **2 to update · 1 to create**
 
     #### What this branch changes
 
     <details><summary>~ <code>DatabricksJob/etl</code> will be updated in place: 1 field</summary>
 
+    [live job `<job etl>`](<<host>/jobs/<job etl>?o=7474001122334455>)
+
     ```diff
-    # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
+    # "etl" (id <job etl>)
     # manifests/etl.yaml:1
     - max_concurrent_runs = 2
-    + max_concurrent_runs = 4   # manifests/etl.yaml:12, manifest <Run more at once> by Ada: Run more at once
+    + max_concurrent_runs = 4
+    #     manifests/etl.yaml:12, manifest <Run more at once> by Ada: Run more at once
     ```
 
     </details>
@@ -248,7 +253,7 @@ fn a_branch_is_told_apart_from_what_had_drifted() {
     <details><summary>+ <code>DatabricksJob/new</code> will be created</summary>
 
     ```diff
-    # DatabricksJob/new will be created: "new"
+    # "new"
     # manifests/new.yaml:1, <Run more at once> by Ada: Run more at once
     + name: "new"
     + tasks:
@@ -264,27 +269,33 @@ fn a_branch_is_told_apart_from_what_had_drifted() {
 
     <details><summary>~ <code>DatabricksJob/etl</code> will be updated in place: 1 field</summary>
 
+    [live job `<job etl>`](<<host>/jobs/<job etl>?o=7474001122334455>)
+
     ```diff
-    # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
+    # "etl" (id <job etl>)
     # manifests/etl.yaml:1
     - timeout_seconds = 9
-    + timeout_seconds = 100   # manifests/etl.yaml:11, changed live; wanted since <Add jobs> by Ada: Add jobs
+    + timeout_seconds = 100
+    #     manifests/etl.yaml:11, changed live; wanted since <Add jobs> by Ada: Add jobs
     ```
 
     </details>
 
     <details><summary>~ <code>DatabricksJob/other</code> will be updated in place: 1 field</summary>
 
+    [live job `<job other>`](<<host>/jobs/<job other>?o=7474001122334455>)
+
     ```diff
-    # DatabricksJob/other will be updated in place: "other" (id <job other>)
+    # "other" (id <job other>)
     # manifests/other.yaml:1
     - timeout_seconds = 9
-    + timeout_seconds = 100   # manifests/other.yaml:11, changed live; wanted since <Add jobs> by Ada: Add jobs
+    + timeout_seconds = 100
+    #     manifests/other.yaml:11, changed live; wanted since <Add jobs> by Ada: Add jobs
     ```
 
     </details>
 
-    Plan: 1 to create, 2 to update, 0 to delete. 0 unchanged.
+    To apply it: `plumb apply --target dev --approved <digest>`
 
     Digest `<digest>`, manifests at `<Run more at once>`, against `main`
     --- exit 0

@@ -334,7 +334,7 @@ fn every_command_line_exists() {
 fn every_link_and_path_leads_somewhere() {
     for (path, text) in documents() {
         let folder = root().join(&path).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap().trim_start_matches('<')) {
             if !link.starts_with("http") && !link.starts_with('#') {
                 let file = link.split('#').next().unwrap();
                 assert!(folder.join(file).exists(), "{path}: {link} does not exist");

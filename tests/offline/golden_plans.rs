@@ -1,15 +1,17 @@
 //! The plans that are rendered, one a folder beside this file.
 
+use plumb_core::cost::change::RunCostChange;
 use plumb_core::cutover::{CutoverCalls, PendingCutover, Standing, WaveGate};
 use plumb_core::plan::unknown::{Member, Notes};
 use plumb_core::plan::{
-    Action, Blocked, Change, ChangeOrigin, Commit, Dangling, FieldChange, Note, Op, Partial, Plan, PlanFormat,
-    SourceLine,
+    Action, Blocked, Change, ChangeOrigin, Commit, Dangling, FieldChange, Forge, Note, Op, Partial, Plan, PlanFormat,
+    PlanLinks, RepositoryPages, SourceLine, WorkspacePages,
 };
 use plumb_core::teardown::{Gate, PendingTeardown, Stage};
 use plumb_model::address::Address;
 use plumb_model::call::{Call, Method, System};
 use plumb_model::schema::Path;
+use plumb_model::stats::{Interval, Money};
 use serde_json::{Value, json};
 
 /// Every case, by the name of its folder.
@@ -24,6 +26,7 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("delete-and-release", delete()),
         ("blocked", blocked()),
         ("origins", origins()),
+        ("review", review()),
         ("texts-and-lists", texts()),
         ("hostile", hostile()),
         ("teardown", teardown()),
@@ -55,6 +58,7 @@ pub fn plan(changes: Vec<Change>) -> Plan {
         unchanged: 5,
         decisions: None,
         estimate: None,
+        links: Default::default(),
     }
 }
 
@@ -287,6 +291,106 @@ fn origins() -> Plan {
     plan
 }
 
+/// The commit that the manifests of [`linked`] were read at.
+pub const READ_AT: &str = "7c1e5d09a4b23f2a91c0b1d2e8f64a5b6c7d8e9f";
+
+/// Where things can be looked at, as on a runner of GitHub.
+pub fn linked() -> PlanLinks {
+    PlanLinks {
+        run: Some("https://github.com/acme/data/actions/runs/42".into()),
+        repository: Some(RepositoryPages {
+            forge: Forge::GitHub,
+            address: "https://github.com/acme/data".into(),
+            commit: Some(READ_AT.into()),
+        }),
+        workspace: Some(WorkspacePages { host: "https://acme.cloud.databricks.com".into(), id: Some("4201".into()) }),
+        airflow: Some("https://airflow.acme.example".into()),
+    }
+}
+
+/// Sixty jobs that change alike, one that does not, and two that go.
+pub fn many() -> Plan {
+    let job = |name: String, seconds: u32| {
+        let mut field = changed("timeout_seconds", json!(3600), json!(seconds));
+        field.origin = Some(ChangeOrigin::Manifest);
+        change(&format!("DatabricksJob/{name}"), Action::Update, vec![field])
+    };
+    let mut changes: Vec<Change> = (0..60).map(|number| job(format!("etl-{number:02}"), 7200)).collect();
+    changes.push(job("odd".into(), 60));
+    changes.extend((0..2).map(|number| {
+        let mut old = change(&format!("DatabricksJob/old-{number}"), Action::Delete, Vec::new());
+        old.impacts = vec!["loses run history".into()];
+        old
+    }));
+    Plan { links: linked(), ..plan(changes) }
+}
+
+/// A bit of everything, as a reviewer meets it in a comment.
+fn review() -> Plan {
+    let by = |mut field: FieldChange, origin: ChangeOrigin, line: usize, commit: Option<Commit>| {
+        field.origin = Some(origin);
+        field.source = Some(source("manifests/audience.yaml", line, commit));
+        field
+    };
+    let mut workers = by(
+        changed("job_clusters[main].new_cluster.num_workers", json!(4), json!(6)),
+        ChangeOrigin::Manifest,
+        31,
+        ann(),
+    );
+    let cost = RunCostChange {
+        amount: Interval { low: Money::of_nanos(18_000_000_000), high: Money::of_nanos(24_000_000_000) },
+        currency: "USD".into(),
+        runs: 3,
+    };
+    workers.note = Some(cost.note());
+    let query = |days: u32| json!(format!("SELECT *\nFROM audience\nWHERE day > current_date - {days}\n"));
+    let mut aggregate = change(
+        "DatabricksJob/audience-aggregate",
+        Action::Update,
+        vec![
+            workers,
+            by(
+                changed("tasks[aggregate].timeout_seconds", json!(3600), json!(7200)),
+                ChangeOrigin::Manifest,
+                44,
+                ann(),
+            ),
+            by(changed("tasks[report].query", query(30), query(60)), ChangeOrigin::Manifest, 52, ann()),
+            by(changed("max_concurrent_runs", json!(4), json!(1)), ChangeOrigin::Drift, 12, ann()),
+        ],
+    );
+    aggregate.cost = Some(cost);
+    aggregate.next_run = Some("2024-05-02 04:00 Europe/London".into());
+    aggregate.source = Some(source("manifests/audience.yaml", 3, None));
+    let mut old = change("DatabricksJob/old-report", Action::Delete, Vec::new());
+    old.reason = Some("no manifest asks for it any more".into());
+    old.impacts = vec!["loses run history".into()];
+    let mut pool = changed("disk_spec.disk_size", json!(100), json!(200));
+    pool.replaces = true;
+    let mut workers = change("DatabricksInstancePool/workers", Action::Replace, vec![pool]);
+    workers.reason = Some("a pool's disks cannot be changed".into());
+    let dag = change(
+        "AirflowDag/daily-audience",
+        Action::Update,
+        vec![changed("schedule", json!("@daily"), json!("@hourly"))],
+    );
+    let mut fresh = change("DatabricksCluster/adhoc", Action::Create, vec![added("num_workers", json!(2))]);
+    fresh.source = Some(source("manifests/adhoc.yaml", 1, ann()));
+    let mut plan = plan(vec![dag, fresh, workers, aggregate, old]);
+    plan.base = Some("origin/main".into());
+    let says = "2 objects would be deleted or replaced, and guards.maxDeletes allows 1 in one apply";
+    let guard = plumb_core::plan::Guard::MaxDeletes;
+    plan.blocked =
+        vec![Blocked::by_guard(guard, says).with_remedy("--override max-deletes, or raise guards.maxDeletes")];
+    plan.notes = vec![Note::new(
+        &address("DatabricksJob/audience-aggregate"),
+        "`tasks[report].sql_task` has a member that this version of plumb does not know; it is left as it is live",
+    )];
+    plan.links = linked();
+    plan
+}
+
 fn texts() -> Plan {
     let lines = |special: &str| {
         let mut lines: Vec<String> = (1..=30).map(|i| format!("SELECT {i}")).collect();
@@ -339,6 +443,7 @@ fn hostile() -> Plan {
     let mut moved = change("DatabricksJob/y", Action::Move, Vec::new());
     moved.moved_from = Some(job.address.clone());
     let mut plan = plan(vec![job, moved]);
+    plan.links = linked();
     plan.project = HOSTILE.into();
     plan.target = HOSTILE.into();
     plan.base = Some(HOSTILE.into());

@@ -19,7 +19,12 @@ fn text(plan: &Plan, width: usize) -> String {
 }
 
 fn markdown(plan: &Plan) -> String {
-    render::markdown(plan, &MarkdownOptions::default())
+    render::markdown(plan, &full(60_000))
+}
+
+/// Every change by itself, in so many bytes.
+fn full(budget: usize) -> MarkdownOptions {
+    MarkdownOptions { budget, is_compact: Some(false), ..MarkdownOptions::default() }
 }
 
 /// Compares with the expected file, or writes it when asked to.
@@ -113,7 +118,7 @@ fn hostile_names_do_nothing() {
 #[test]
 fn markdown_keeps_hostile_names_inside_code() {
     let (_, plan) = cases::all().into_iter().find(|(name, _)| *name == "hostile").unwrap();
-    let outside = outside_code(&markdown(&plan));
+    let outside = without_addresses(&outside_code(&markdown(&plan)));
     for active in ["@team", "<img", "&#64;team", "pwned", "abc"] {
         assert!(!outside.contains(active), "{active} in:\n{outside}");
     }
@@ -122,6 +127,21 @@ fn markdown_keeps_hostile_names_inside_code() {
     assert!(render::markdown(&plan, &link).contains("(<https://ci.example/1%3E%29%0A%40team%20%3Cb%3E>)\n"));
     let script = MarkdownOptions { link: Some("javascript:alert(1)".into()), ..MarkdownOptions::default() };
     assert!(!render::markdown(&plan, &script).contains("javascript"));
+}
+
+/// The text without the addresses of its links, which have to be where a plan's links lead, and nothing that could end them.
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split("](<");
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (address, rest) = part.split_once(">)").expect("a link is left open");
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/:?#=%".contains(c);
+        assert!(address.chars().all(plain), "{address}");
+        let places = ["https://github.com/acme/data/", "https://acme.cloud.databricks.com/jobs/"];
+        assert!(places.iter().any(|place| address.starts_with(place)), "{address}");
+        out.push_str(rest);
+    }
+    out
 }
 
 /// What is left of a markdown text without fences, code spans and `<code>`.
@@ -181,10 +201,10 @@ fn sized(filler: usize) -> Plan {
 
 #[test]
 fn the_budget_is_met_to_the_byte() {
-    let whole = |plan: &Plan| render::markdown(plan, &MarkdownOptions { budget: usize::MAX, link: None });
+    let whole = |plan: &Plan| render::markdown(plan, &full(usize::MAX));
     let base = whole(&sized(0)).len();
     for (budget, dropped) in [(base + 501, false), (base + 500, false), (base + 499, true)] {
-        let shown = render::markdown(&sized(500), &MarkdownOptions { budget, link: None });
+        let shown = render::markdown(&sized(500), &full(budget));
         assert!(shown.len() <= budget);
         assert_eq!(shown != whole(&sized(500)), dropped, "{budget}");
     }
@@ -221,7 +241,7 @@ fn the_least_dangerous_is_dropped_first_and_counted() {
         .collect();
     changes.push(change("DatabricksJob/d", Action::Delete, Vec::new()));
     changes.push(change("DatabricksJob/u", Action::Update, vec![changed("timeout_seconds", json!(1), json!(2))]));
-    let shown = render::markdown(&plan(changes), &MarkdownOptions { budget: 6_000, link: None });
+    let shown = render::markdown(&plan(changes), &full(6_000));
     assert!(shown.len() <= 6_000);
     assert!(shown.contains("- timeout_seconds = 1\n+ timeout_seconds = 2\n") && shown.contains("DatabricksJob/d"));
     let whole = shown.matches("+ note: ").count();
@@ -233,6 +253,46 @@ fn the_least_dangerous_is_dropped_first_and_counted() {
         named - whole
     );
     assert_eq!(omission, expected);
+}
+
+#[test]
+fn equal_changes_of_a_long_plan_are_one_line_and_what_destroys_is_not() {
+    let short = |plan: &Plan| render::markdown(plan, &MarkdownOptions::default());
+    let shown = short(&cases::many());
+    let titles: Vec<&str> = shown.lines().filter(|line| line.starts_with("<details")).collect();
+    assert_eq!(
+        titles,
+        [
+            "<details open><summary>- <code>DatabricksJob/old-0</code> will be deleted; <code>loses run history</code></summary>",
+            "<details open><summary>- <code>DatabricksJob/old-1</code> will be deleted; <code>loses run history</code></summary>",
+            "<details><summary>~ <strong>60 jobs</strong>: <code>timeout_seconds 3600 → 7200</code></summary>",
+            "<details><summary>~ <code>DatabricksJob/odd</code> will be updated in place: 1 field</summary>",
+        ]
+    );
+    // Everybody is named, and each link leads to a place of its own.
+    for number in 0..60 {
+        assert_eq!(
+            shown.matches(&format!("etl-{number:02}")).count(),
+            if number == 0 {
+                4
+            } else if number < 8 {
+                3
+            } else {
+                1
+            }
+        );
+    }
+    assert!(shown.contains("and 52 more lines") && shown.contains("and 55 more live objects"), "{shown}");
+    assert!(shown.contains("- timeout_seconds = 3600\n+ timeout_seconds = 7200\n"), "{shown}");
+    assert!(shown.len() < 6_000, "{}", shown.len());
+    // What has no room is counted by changes, not by lines.
+    let narrow = render::markdown(&cases::many(), &MarkdownOptions { budget: 2_600, ..MarkdownOptions::default() });
+    assert!(narrow.len() <= 2_600 && narrow.contains("without fields: 60 updates."), "{narrow}");
+    // Fifty changes are shown one by one.
+    let mut few = cases::many();
+    few.changes.truncate(50);
+    assert!(!short(&few).contains("50 jobs"));
+    assert_eq!(short(&few), markdown(&few));
 }
 
 #[test]
@@ -456,7 +516,7 @@ proptest! {
             change(&format!("DatabricksJob/j{i:02}"), actions[i % 4], vec![added("note", json!("x".repeat(*size)))])
         });
         let plan = plan(changes.collect());
-        let shown = render::markdown(&plan, &MarkdownOptions { budget, link: Some("https://ci.example/1".into()) });
+        let shown = render::markdown(&plan, &MarkdownOptions { budget, link: Some("https://ci.example/1".into()), ..MarkdownOptions::default() });
         prop_assert!(shown.len() <= budget, "{} > {}", shown.len(), budget);
         prop_assert!(outside_code(&shown).contains("The whole plan"));
     }
@@ -496,4 +556,14 @@ fn the_manual_shows_real_output() {
     for sign in ["+", "~", "-/+", "-", "<=", ">", "."] {
         assert!(manual.contains(&format!("| `{sign}` |")) && printed.contains(&format!("\n  {sign} ")), "{sign}");
     }
+}
+
+/// What the manual shows of a comment is how one begins.
+#[test]
+fn the_manual_shows_a_real_comment() {
+    let manual = fs::read_to_string(folder().join("../../docs/pull-requests.md")).unwrap();
+    let example = manual.split("````markdown\n").nth(1).and_then(|rest| rest.split("````").next()).unwrap();
+    let (_, review) = cases::all().into_iter().find(|(name, _)| *name == "review").unwrap();
+    let shown = markdown(&review);
+    assert!(shown.starts_with(example) && example.contains("</details>"), "{example}\nis not how it begins:\n{shown}");
 }

@@ -9,6 +9,7 @@ mod airflow_dag;
 mod airflow_real;
 mod board_page;
 mod editor;
+mod comment;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;
@@ -23,6 +24,10 @@ mod workflows;
 #[allow(dead_code)]
 #[path = "../support/duckdb.rs"]
 mod duckdb_support;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../offline/golden_plans.rs"]
+mod golden_plans;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/moto.rs"]

@@ -491,6 +491,8 @@ impl World {
         });
         let digests = times.map(|line| after(&line, "igest ", |w| w.len() == 18, "`<digest>`"));
         let digests = digests.map(|line| after(&line, "Digest: ", |w| w.len() == 16, "<digest>"));
+        let by_hand = "To apply it: `plumb apply --target dev --approved ";
+        let digests = digests.map(|line| after(&line, by_hand, |w| w.len() == 17, "<digest>`"));
         digests.map(|line| after(&line, "request id ", |w| w.len() > 20, "<id>")).collect()
     }
 }

@@ -307,7 +307,7 @@ async fn report(
             Some(ApprovalVerdict::More { changes: more, .. }) => {
                 comment::refused(&plan, &of_changes(&plan, |c| more.contains(&c.address)), line, &frame)
             }
-            _ => comment::ended(&how, &plan, line, &frame),
+            _ => comment::ended(&how, matches!(ended, Ok(ExitCode::Ok)), &plan, line, &frame),
         }
     };
     if let Err(e) = context.step(&plan, code.code(), &|budget| text(None, budget)) {

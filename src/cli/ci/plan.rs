@@ -182,7 +182,12 @@ async fn decide(
     session.allow_teardown(args.irreversible.allow_teardown);
     let all = Selected::default();
     let decided = stoppable(&session, session.decide(&all, args.base.as_deref(), ui)).await?;
-    Ok((decided.decision.plan, head))
+    let mut plan = decided.decision.plan;
+    if pull.is_some_and(|pull| same_project(&session.project, pull).is_err()) {
+        // The branch says which workspace it is: a reviewer is not sent there by a click.
+        plan.links.workspace = None;
+    }
+    Ok((plan, head))
 }
 
 /// Makes sure that what is checked out is what the pull request has: an approval is of its head.

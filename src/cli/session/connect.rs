@@ -10,6 +10,7 @@ use crate::ui::{Failure, Ui};
 use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
 use plumb_core::manifest::AirflowTarget;
+use plumb_core::plan::{PlanLinks, WorkspacePages};
 use plumb_model::call::System;
 use plumb_model::limits::Pace;
 use plumb_model::text::is_loopback;
@@ -25,6 +26,8 @@ pub struct Session {
     pub(super) allow_teardown: bool,
     /// Which workspace it is, and how it is signed in to. `None` for the embedded sandbox.
     pub(super) workspace: Option<String>,
+    /// Where its services can be looked at.
+    pub(super) links: PlanLinks,
     /// What tells the time that is decided for.
     pub(super) clock: Clock,
     /// The wave that somebody cuts over by hand.
@@ -107,6 +110,7 @@ impl Project {
                 services,
                 absent,
                 workspace: None,
+                links: PlanLinks::default(),
                 clock,
                 by_hand: None,
                 hold: None,
@@ -120,8 +124,11 @@ impl Project {
             && self.desired.resources.iter().all(|r| r.kind.system() != System::Databricks);
         let (mut far, mut workspace_pace) = (Vec::new(), None);
         let (mut services, workspace) = self.databricks(optional, ui)?;
+        let mut links = PlanLinks::default();
         if let (true, Ok(config)) = (services.has(System::Databricks), self.databricks_config()) {
             workspace_pace = config.pace;
+            // One of Databricks' own domains, or what the environment or a profile names: credentials go nowhere else, either.
+            links.workspace = Some(WorkspacePages { host: config.host.url.clone(), id: None });
             if !config.host.loopback {
                 far.push(System::Databricks);
             }
@@ -129,8 +136,11 @@ impl Project {
         let mut absent = Vec::new();
         if let Some(airflow) = &target.airflow {
             services = services.with_airflow(self.airflow(airflow, ui)?);
-            if self.airflow_config(airflow).is_ok_and(|config| !config.plain) {
-                far.push(System::Airflow);
+            if let Ok(config) = self.airflow_config(airflow) {
+                if !config.plain {
+                    far.push(System::Airflow);
+                }
+                links.airflow = Some(config.url);
             }
             let files = match &airflow.dags {
                 Some(place) => {
@@ -163,6 +173,7 @@ impl Project {
             services,
             absent,
             workspace,
+            links,
             clock,
             far,
             workspace_pace,

@@ -1,6 +1,7 @@
 //! Reading what is live, and deciding what to change.
 
 use super::{Session, learnt};
+use crate::ci::Runner;
 use crate::cli::select::selection;
 use crate::cli::time::day;
 use crate::cli::{Selected, lease, reading, select};
@@ -9,7 +10,9 @@ use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::{Kind, Mark};
 use plumb_core::manifest::{Desired, ManifestSource};
-use plumb_core::plan::{Baselines, Decision, Earlier, Input, Live, Plan, Selection, decide, estimate};
+use plumb_core::plan::{
+    Baselines, Decision, Earlier, Input, Live, Plan, PlanLinks, Selection, WorkspacePages, decide, estimate,
+};
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
 use plumb_model::secrets::Vault;
@@ -153,7 +156,19 @@ impl Session {
             self.project.history(repo, |history| self.blame(history, &mut decision.plan, &known.commits));
         }
         decision.plan.estimate = estimate(&decision.plan.changes, |system| self.pace(system));
+        decision.plan.links = self.links();
         Ok(Decided { live, decision })
+    }
+
+    /// Where what a plan speaks of can be looked at: the forge by the runner's environment, the services by the target.
+    fn links(&self) -> PlanLinks {
+        let runner = Runner::read(&settings::env);
+        let project = &self.project;
+        let read = project.head.as_ref().filter(|_| !project.dirty).zip(project.repo.as_ref());
+        let commit = read.and_then(|(head, repo)| repo.resolve(head).ok());
+        let id = self.services.workspace_id();
+        let workspace = self.links.workspace.clone().map(|workspace| WorkspacePages { id, ..workspace });
+        PlanLinks { run: runner.run_url(), repository: runner.pages(commit), workspace, ..self.links.clone() }
     }
 
     /// Names who wrote the lines of a plan, as long as the project wants to wait for it.

@@ -26,7 +26,7 @@ fn a_pull_request_is_previewed_updated_merged_and_applied() {
     assert!(second.contains("+ timeout_seconds = 300") && !second.contains("= 200"), "{second}");
     assert!(second.contains("# next scheduled run: 2") && second.contains("-02 04:00 Europe/London\n"), "{second}");
     let digest = host.digest();
-    assert!(second.contains(&format!("plumb apply --approved {digest}")), "{second}");
+    assert!(second.contains(&format!("plumb apply --target dev --approved {digest}")), "{second}");
     // Merged, and exactly that is applied.
     host.merge();
     host.apply("").code(0).says("the plan is the one that was approved").says("Apply: 1 done.");
@@ -291,17 +291,19 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     let two = "    dev: {default: true, databricks: {}}\n    prod: {databricks: {}}\n";
     host.world.edit("plumb.yaml", "    dev: {default: true, databricks: {}}\n", two);
     host.world.commit("Two targets");
-    host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
+    // What is deleted always has a line of its own.
     let many: Vec<String> = (0..500).map(|n| job(&format!("job-{n}"), "  description: one of many\n")).collect();
     host.world.commit_file("manifests/many.yaml", &many.join("---\n"), "Many");
-    host.world.remove("manifests/etl.yaml");
-    host.world.commit("Remove etl");
+    host.world.plumb("apply --yes -q --parallel 32").code(0);
+    host.world.git(&["checkout", "--quiet", "-B", "feature", "main"]);
+    host.world.remove("manifests/many.yaml");
+    host.world.commit_file("manifests/etl.yaml", &job("etl", "  timeout_seconds: 200\n"), "Remove many");
     host.open(REPOSITORY);
     host.preview("").says("wrote https://github.com/");
     let comment = host.comment();
     assert!(comment.len() > 40_000, "{}", comment.len());
-    assert!(comment.contains("DatabricksJob/etl will be deleted"), "{comment}");
-    assert!(comment.contains("**Not all of it is shown:**") && comment.contains("creates"), "{comment}");
+    assert!(comment.contains("**500 to delete · 1 to update**"), "{comment}");
+    assert!(comment.contains("**Not all of it is shown:**") && comment.contains(" deletes"), "{comment}");
     assert!(comment.contains("[The whole plan](<https://github.com/acme/data/actions/runs/42>)"), "{comment}");
     // A further target has no room in it, and gets a comment of its own.
     host.preview("--target prod").says("wrote https://github.com/");
@@ -311,4 +313,68 @@ fn a_plan_of_five_hundred_resources_fits_into_a_comment() {
     // All of the 501 changes are approved, whatever was shown of them.
     host.merge();
     host.apply("--override max-deletes,max-change-percent --parallel 32").code(0).says("Apply: 501 done.");
+}
+
+#[test]
+fn the_comment_links_lines_commits_and_the_live_job() {
+    let mut host = Host::new();
+    host.branch(200);
+    let base = host.world.git(&["rev-parse", "main"]);
+    host.open(REPOSITORY);
+    host.github.store().pulls.get_mut(&7).unwrap()["base"]["sha"] = base.into();
+    host.event();
+    host.preview("").code(0);
+    let (comment, head) = (host.comment(), host.head());
+    let id = host.world.sandbox.job("etl")["job_id"].as_i64().unwrap();
+    let short = &head[..12];
+    for link in [
+        format!("[`manifests/etl.yaml:1`](<https://github.com/acme/data/blob/{head}/manifests/etl.yaml#L1>)"),
+        format!("commit [`{short}`](<https://github.com/acme/data/commit/{short}>)"),
+        format!("[live job `{id}`](<{}/jobs/{id}", host.world.sandbox.url),
+        "[The whole plan](<https://github.com/acme/data/actions/runs/42>)".to_owned(),
+    ] {
+        assert!(comment.contains(&link), "{link} is not in\n{comment}");
+    }
+    assert!(comment.contains("**1 to update**") && !comment.contains("0 to"), "{comment}");
+    assert!(
+        comment.contains("- **Merge**: ") && comment.contains("- **By hand**: `plumb apply --target dev --approved ")
+    );
+    // A branch that changes plumb.yaml says itself which workspace it is.
+    host.world.edit("plumb.yaml", "spec:\n", "# The same, and yet another file.\nspec:\n");
+    host.world.commit("Touch the project file");
+    host.push();
+    host.preview("").code(0);
+    let comment = host.comment();
+    assert!(comment.contains("](<https://github.com/acme/data/blob/"), "{comment}");
+    assert!(!comment.contains("live job"), "{comment}");
+}
+
+#[test]
+fn a_dirty_checkout_has_no_links_to_lines() {
+    let host = Host::new();
+    host.world.edit("manifests/etl.yaml", "100", "200");
+    let dirty = host.world.plumb("plan --output markdown").code(0).out;
+    assert!(!dirty.contains("/blob/") && dirty.contains("[live job `"), "{dirty}");
+    assert!(dirty.contains("# manifests/etl.yaml:1\n"), "{dirty}");
+    host.world.commit("Raise");
+    let clean = host.world.plumb("plan --output markdown").code(0).out;
+    assert!(
+        clean.contains("/blob/") && clean.contains("To apply it: `plumb apply --target dev --approved "),
+        "{clean}"
+    );
+}
+
+#[test]
+fn a_plan_in_gitlab_links_to_its_project() {
+    let mut world = crate::world::World::new();
+    world.commit_file("manifests/etl.yaml", &job("etl", "  timeout_seconds: 100\n"), "Add etl");
+    world.env("CI_PROJECT_URL", Some("https://gitlab.example/acme/data"));
+    world.env("CI_JOB_URL", Some("https://gitlab.example/acme/data/-/jobs/7"));
+    let head = world.git(&["rev-parse", "HEAD"]);
+    let plan = world.plumb("plan --output markdown").code(0).out;
+    assert!(
+        plan.contains(&format!("(<https://gitlab.example/acme/data/-/blob/{head}/manifests/etl.yaml#L1>)")),
+        "{plan}"
+    );
+    assert!(plan.contains("[The whole plan](<https://gitlab.example/acme/data/-/jobs/7>)"), "{plan}");
 }

@@ -19,8 +19,23 @@ const LAST: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunCostChange {
     pub amount: Interval<Money>,
+    /// As the price book has it: `USD`.
+    pub currency: String,
     /// How many runs say how long one takes.
     pub runs: usize,
+}
+
+impl RunCostChange {
+    /// `+18 to +24 USD`.
+    pub fn words(&self) -> String {
+        format!("{} {}", signed(self.amount), self.currency)
+    }
+
+    /// `+18 to +24 USD a run, if it takes as long as its last 3`.
+    pub fn note(&self) -> String {
+        let last = if self.runs == 1 { "its last run".to_owned() } else { format!("its last {}", self.runs) };
+        format!("{} a run, if it takes as long as {last}", self.words())
+    }
 }
 
 /// The part of a cluster's spec that its price follows from.
@@ -118,7 +133,8 @@ pub fn cost_of_change(before: &Value, after: &Value, runs: &[&KeptRun], prices: 
         let one = Interval { low: *ends.iter().min()?, high: *ends.iter().max()? };
         amount = Some(amount.map_or(one, |sum| sum + one));
     }
-    amount.map(|amount| RunCostChange { amount, runs: last.len() })
+    let currency = || prices.spec.currency.clone();
+    amount.map(|amount| RunCostChange { amount, currency: currency(), runs: last.len() })
 }
 
 fn seconds(run: &KeptRun) -> Option<u64> {
@@ -140,8 +156,8 @@ pub fn is_priced(path: &str) -> bool {
     (path.starts_with("job_clusters") || path.starts_with("tasks")) && fields.iter().any(|field| path.contains(field))
 }
 
-/// The note on a change of a job: `+18 to +24 USD a run, if it takes as long as its last 3`.
-pub fn cost_note(desired: &Desired, kept: &[KeptRuns], address: &Address, before: &Value) -> Option<String> {
+/// What a plan's change of a job costs a run.
+pub fn planned_cost(desired: &Desired, kept: &[KeptRuns], address: &Address, before: &Value) -> Option<RunCostChange> {
     let is_it = |r: &&Resource| r.address == *address && r.address.kind == DatabricksJob::NAME;
     let resource = desired.resources.iter().find(is_it)?;
     let prices = Prices::of_target(desired).ok()??;
@@ -152,10 +168,7 @@ pub fn cost_note(desired: &Desired, kept: &[KeptRuns], address: &Address, before
         .filter(|run| run.side == RunSide::New && run.system == RunSystem::Databricks && run.name == title)
         .collect();
     runs.sort_by_key(|run| run.started);
-    let change = cost_of_change(before, &resource.spec, &runs, &prices)?;
-    let (amount, count) = (change.amount, change.runs);
-    let last = if count == 1 { "its last run".to_owned() } else { format!("its last {count}") };
-    Some(format!("{} {} a run, if it takes as long as {last}", signed(amount), prices.spec.currency))
+    cost_of_change(before, &resource.spec, &runs, &prices)
 }
 
 /// `+18 to +24`, rounded outwards.

@@ -273,6 +273,11 @@ pub trait Kind: Send + Sync + 'static {
     fn system(&self) -> System;
     /// What people call one: "job".
     fn noun(&self) -> &'static str;
+    /// Where the pages of its objects are on the service's web site, without the id that ends the address: `jobs`. `None` where
+    /// an object has no page of its own.
+    fn page(&self) -> Option<&'static str> {
+        None
+    }
     /// The member of the spec that people know an object by.
     fn title(&self) -> &'static str;
     /// Whether that member only tells people what the object is: a target in development mode then puts the

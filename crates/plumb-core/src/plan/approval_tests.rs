@@ -48,6 +48,7 @@ fn plan_in(workspace: &str, key: Option<&str>, changes: Vec<Change>) -> Plan {
         unchanged: 0,
         decisions: None,
         estimate: None,
+        links: Default::default(),
     };
     for change in &mut plan.changes {
         change.digest = digest::of_change(change, Some(workspace), key);

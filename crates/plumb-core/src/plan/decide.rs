@@ -5,6 +5,7 @@ use super::compact::SmallValue;
 use super::compare::{Carry, Comparison, Context, KeepReason, KeptValue, Pattern, Undeclared, compare};
 use super::context::PlanContext;
 use super::earlier::{Baseline, Baselines, Earlier};
+use super::links::PlanLinks;
 use super::live::{Live, LiveObject};
 use super::matching::{self, ObjectMatch, Unmatched};
 use super::origin::{NormalBaseline, is_apart};
@@ -86,6 +87,7 @@ impl Decision {
             unchanged: 0,
             decisions: None,
             estimate: None,
+            links: PlanLinks::default(),
         };
         Decision { plan, vault, wanted: BTreeMap::new(), chosen: BTreeSet::new() }
     }

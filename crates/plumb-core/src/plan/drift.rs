@@ -14,7 +14,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 pub fn drift(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.changes.retain_mut(|change| {
+        let all = change.fields.len();
         change.fields.retain(|field| !waits(field.origin));
+        if change.fields.len() < all {
+            // It is known of all fields together.
+            change.cost = None;
+        }
         match change.action {
             Action::Create => !waits(change.origin),
             // What is marked because it came back has fields that drifted.

@@ -4,10 +4,11 @@ use super::compact::SmallValue;
 use super::context::PlanContext;
 use super::decide::Decision;
 use super::earlier::Earlier;
+use super::links::PlanLinks;
 use super::secrets::Numbers;
 use super::verdict::Collected;
 use super::{Change, Plan, PlanFormat, decisions, digest, guards, held, order, partial};
-use crate::cost::change::{cost_note, is_priced};
+use crate::cost::change::{RunCostChange, is_priced, planned_cost};
 use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
 use crate::manifest;
@@ -93,6 +94,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         unchanged: all.unchanged,
         decisions: desired.count_decisions(|resource| context.input.selection.has(resource)),
         estimate: None,
+        links: PlanLinks::default(),
     };
     let owned = guards::owned(context.input.kinds, context.input.live, desired);
     plan.blocked.extend(guards::of_changes(&plan, &owned, &desired.guards));
@@ -119,7 +121,8 @@ fn say_cost(context: &PlanContext<'_>, change: &mut Change, live: Option<&SmallV
     let Some(field) = change.fields.iter_mut().find(|field| field.note.is_none() && is_priced(&field.path)) else {
         return;
     };
-    field.note = cost_note(context.input.desired, &context.input.live.kept_runs, &change.address, &live.value());
+    change.cost = planned_cost(context.input.desired, &context.input.live.kept_runs, &change.address, &live.value());
+    field.note = change.cost.as_ref().map(RunCostChange::note);
 }
 
 /// Hides in the live values of a change what is or was a secret.

@@ -1,6 +1,8 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
+use super::links::PlanLinks;
 use super::{Calls, DecisionPlace, Estimate, Partial};
+use crate::cost::change::RunCostChange;
 use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
 use crate::manifest::DecisionCount;
@@ -64,6 +66,9 @@ pub struct Plan {
     /// the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Estimate>,
+    /// Where what it speaks of can be looked at. For reading only: it is no part of the digest.
+    #[serde(skip)]
+    pub links: PlanLinks,
 }
 
 /// How many changes of each sort a plan has.
@@ -136,6 +141,9 @@ pub struct Change {
     /// What is open in its manifest, if it would make that live. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<DecisionPlace>,
+    /// What it costs a run, where that is known. For reading only: it is no part of the digest.
+    #[serde(skip)]
+    pub cost: Option<RunCostChange>,
     /// In the order in which the manifest has them, then those that no line of it has.
     pub fields: Vec<FieldChange>,
     /// Changes that have to be done first.
@@ -177,6 +185,7 @@ impl Change {
             disrupts: BTreeSet::new(),
             next_run: None,
             decisions: Vec::new(),
+            cost: None,
             fields: Vec::new(),
             depends_on: Vec::new(),
             moved_from: None,

@@ -33,6 +33,7 @@ fn plan(names: &[&str]) -> Plan {
         unchanged: 0,
         decisions: None,
         estimate: None,
+        links: Default::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Waves that are not cut over yet, for text and markdown.
 
+use super::markdown::{gate_line, laid_out};
 use super::value::visible;
 use crate::cutover::{PendingCutover, Standing, WaveGate};
 
@@ -32,11 +33,11 @@ pub(super) fn tail(pending: &PendingCutover) -> [String; 2] {
 
 /// One wave with its gates, as lines of a diff: what holds is unmarked, what does not has a `!`.
 pub(super) fn lines(pending: &PendingCutover) -> String {
-    let mut out = format!("# {}\n", head(pending));
+    let mut out = laid_out('#', 0, &head(pending));
     for gate in &pending.gates {
         let (sign, word) = if gate.gate.holds { (' ', "holds") } else { ('!', "waits") };
-        out.push_str(&format!("{sign} {word}  {:<10} {}\n", gate.gate.name, says(gate)));
+        out.push_str(&gate_line(sign, word, gate.gate.name, &says(gate)));
     }
-    tail(pending).iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+    tail(pending).iter().for_each(|line| out.push_str(&laid_out(' ', 0, line)));
     out
 }

@@ -39,7 +39,7 @@ pub use findings::{Level, ReportedFinding, drift};
 pub use json::{json, shown};
 pub use junit::junit;
 pub use manifest::{Manifest, manifest};
-pub use markdown::{MarkdownOptions, code, code_block, markdown, safe_link};
+pub use markdown::{MarkdownOptions, by_hand, code, code_block, markdown, safe_link};
 pub use plumb_model::text::counted;
 pub use problems::{problems, problems_json, warnings};
 pub use sarif::sarif;
@@ -186,6 +186,7 @@ mod tests {
             unchanged: 1,
             decisions: None,
             estimate: None,
+            links: Default::default(),
         }
     }
 

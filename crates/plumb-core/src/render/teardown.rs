@@ -1,5 +1,6 @@
 //! Teardowns that wait, for text and markdown.
 
+use super::markdown::{gate_line, laid_out};
 use super::value::{quoted, visible};
 use crate::teardown::{Gate, PendingTeardown, Stage};
 
@@ -16,15 +17,15 @@ pub(super) fn head(pending: &PendingTeardown) -> String {
 
 /// One thing with its gates, as lines of a diff: what holds is unmarked, what does not has a `!`.
 pub(super) fn lines(pending: &PendingTeardown) -> String {
-    let mut out = format!("# {}\n", head(pending));
+    let mut out = laid_out('#', 0, &head(pending));
     if let Some(back) = &pending.returned {
-        out.push_str(&format!("! returned: {}\n", visible(back)));
+        out.push_str(&laid_out('!', 0, &format!("returned: {}", visible(back))));
     }
     for gate in &pending.gates {
         let (sign, word) = if gate.holds { (' ', "holds") } else { ('!', "waits") };
-        out.push_str(&format!("{sign} {word}  {:<10} {}\n", gate.name, says(gate)));
+        out.push_str(&gate_line(sign, word, gate.name, &says(gate)));
     }
-    out.push_str(&format!("  next: {}\n", visible(&pending.next)));
+    out.push_str(&laid_out(' ', 0, &format!("next: {}", visible(&pending.next))));
     out
 }
 

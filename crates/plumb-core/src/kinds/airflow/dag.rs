@@ -195,6 +195,10 @@ impl Kind for AirflowDag {
     fn noun(&self) -> &'static str {
         "DAG"
     }
+    fn page(&self) -> Option<&'static str> {
+        // Airflow 2's `www/views.py` sends it on to the grid, Airflow 3 has the page there.
+        Some("dags")
+    }
     fn title(&self) -> &'static str {
         "dag_id"
     }

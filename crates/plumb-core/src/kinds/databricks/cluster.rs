@@ -268,6 +268,10 @@ impl Kind for DatabricksCluster {
     fn noun(&self) -> &'static str {
         "cluster"
     }
+    fn page(&self) -> Option<&'static str> {
+        // databricks/cli, `libs/workspaceurls/urls.go`.
+        Some("compute/clusters")
+    }
     fn title(&self) -> &'static str {
         "cluster_name"
     }

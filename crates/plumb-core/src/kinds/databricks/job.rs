@@ -277,6 +277,10 @@ impl Kind for DatabricksJob {
     fn noun(&self) -> &'static str {
         "job"
     }
+    fn page(&self) -> Option<&'static str> {
+        // databricks/cli, `libs/workspaceurls/urls.go`.
+        Some("jobs")
+    }
     fn title(&self) -> &'static str {
         "name"
     }

@@ -123,6 +123,10 @@ impl Kind for DatabricksClusterPolicy {
     fn noun(&self) -> &'static str {
         "cluster policy"
     }
+    fn page(&self) -> Option<&'static str> {
+        // databrickslabs/pytester, `fixtures/compute.py`.
+        Some("setting/clusters/cluster-policies/view")
+    }
     fn title(&self) -> &'static str {
         "name"
     }

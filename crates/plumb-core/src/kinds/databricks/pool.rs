@@ -139,6 +139,10 @@ impl Kind for DatabricksInstancePool {
     fn noun(&self) -> &'static str {
         "instance pool"
     }
+    fn page(&self) -> Option<&'static str> {
+        // databricks/cli, `libs/workspaceurls/urls.go`.
+        Some("compute/instance-pools")
+    }
     fn title(&self) -> &'static str {
         "instance_pool_name"
     }

@@ -1,0 +1,226 @@
+//! Where what a plan speaks of can be looked at: addresses of a forge, a workspace, an Airflow.
+//!
+//! Each begins with what the environment or the target says, and of manifests and live objects it has ids, paths and line
+//! numbers only, percent-encoded: nothing that somebody else wrote can lead elsewhere.
+
+use super::{Change, Commit, SourceLine};
+use crate::kinds;
+use plumb_model::call::System;
+
+/// Where things can be looked at; `None` where nobody knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanLinks {
+    /// The page of the run that made the plan.
+    pub run: Option<String>,
+    /// Where the repository is, and which commit the manifests were read at.
+    pub repository: Option<RepositoryPages>,
+    /// The Databricks workspace.
+    pub workspace: Option<WorkspacePages>,
+    /// The web server of the Airflow: `https://airflow.example.com/prod`.
+    pub airflow: Option<String>,
+}
+
+/// A repository on a forge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryPages {
+    pub forge: Forge,
+    /// `https://github.com/acme/data`.
+    pub address: String,
+    /// The whole id of the commit that the manifests were read at; `None` where files differ from it.
+    pub commit: Option<String>,
+}
+
+/// How a forge names its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forge {
+    GitHub,
+    GitLab,
+}
+
+/// A Databricks workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkspacePages {
+    /// `https://adb-1.azuredatabricks.net`.
+    pub host: String,
+    /// Its id, where it says so.
+    pub id: Option<String>,
+}
+
+impl RepositoryPages {
+    /// The line of a file as it was read.
+    pub fn line(&self, source: &SourceLine) -> Option<String> {
+        let commit = self.commit.as_deref().filter(|commit| is_commit(commit))?;
+        let file: Option<Vec<String>> = source.file.split('/').map(segment).collect();
+        Some(format!("{}/blob/{commit}/{}#L{}", self.base(), file?.join("/"), source.line))
+    }
+
+    /// A commit.
+    pub fn commit(&self, commit: &Commit) -> Option<String> {
+        self.commit_of(&commit.id)
+    }
+
+    /// A commit by its id, which may be shortened.
+    pub fn commit_of(&self, id: &str) -> Option<String> {
+        is_commit(id).then(|| format!("{}/commit/{id}", self.base()))
+    }
+
+    /// Both forges have the same pages; GitLab's stand below `/-` (docs.gitlab.com, "Project URLs"; docs.github.com, "Getting
+    /// permanent links to files").
+    fn base(&self) -> String {
+        let between = match self.forge {
+            Forge::GitHub => "",
+            Forge::GitLab => "/-",
+        };
+        format!("{}{between}", self.address.trim_end_matches('/'))
+    }
+}
+
+impl PlanLinks {
+    /// The page of a change's live object.
+    pub fn object(&self, change: &Change) -> Option<String> {
+        let kind = kinds::find(&change.address.kind)?;
+        let page = kind.page()?;
+        let id = segment(change.id.as_deref()?)?;
+        match kind.system() {
+            System::Databricks => {
+                let workspace = self.workspace.as_ref()?;
+                Some(format!("{}/{page}/{id}{}", workspace.host.trim_end_matches('/'), workspace.query()))
+            }
+            System::Airflow | System::DagFiles => {
+                Some(format!("{}/{page}/{id}", self.airflow.as_deref()?.trim_end_matches('/')))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl WorkspacePages {
+    /// `?o=ID`, by which one address that several workspaces have finds this one. Where the host's name has the id it is left
+    /// out, as Databricks' CLI does (databricks/cli, `bundle/config/mutator/initialize_urls.go`).
+    fn query(&self) -> String {
+        let is_number = |id: &&String| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+        let id = self.id.as_ref().filter(is_number).filter(|id| !self.host.contains(id.as_str()));
+        id.map(|id| format!("?o={id}")).unwrap_or_default()
+    }
+}
+
+/// Whether the text is the id of a commit, whole or shortened.
+fn is_commit(id: &str) -> bool {
+    (7..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// One part of a path, in which nothing but letters, digits and `-._~` stands for itself. `None` for what would lead to
+/// another folder.
+fn segment(text: &str) -> Option<String> {
+    if matches!(text, "" | "." | "..") {
+        return None;
+    }
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Action;
+    use plumb_model::address::Address;
+
+    fn change(kind: &str, id: Option<&str>) -> Change {
+        let address = Address { kind: kind.into(), name: "a".into() };
+        Change { id: id.map(str::to_owned), ..Change::new(address, Action::Update) }
+    }
+
+    fn links(host: &str, id: Option<&str>) -> PlanLinks {
+        let workspace = WorkspacePages { host: host.into(), id: id.map(str::to_owned) };
+        PlanLinks {
+            workspace: Some(workspace),
+            airflow: Some("https://airflow.example/prod/".into()),
+            ..PlanLinks::default()
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_page() {
+        let host = "https://acme.cloud.databricks.com";
+        let all = links(host, Some("42"));
+        for (kind, id, page) in [
+            ("DatabricksJob", "620178", Some("https://acme.cloud.databricks.com/jobs/620178?o=42")),
+            ("DatabricksCluster", "0101-a", Some("https://acme.cloud.databricks.com/compute/clusters/0101-a?o=42")),
+            (
+                "DatabricksInstancePool",
+                "p-1",
+                Some("https://acme.cloud.databricks.com/compute/instance-pools/p-1?o=42"),
+            ),
+            (
+                "DatabricksClusterPolicy",
+                "AB12",
+                Some("https://acme.cloud.databricks.com/setting/clusters/cluster-policies/view/AB12?o=42"),
+            ),
+            ("AirflowDag", "daily sales", Some("https://airflow.example/prod/dags/daily%20sales")),
+            ("AirflowVariable", "v", None),
+            ("EmrCluster", "j-1", None),
+            ("Unheard", "1", None),
+            // Nothing of an id leaves its place.
+            ("DatabricksJob", "../x?y#z", Some("https://acme.cloud.databricks.com/jobs/..%2Fx%3Fy%23z?o=42")),
+            ("DatabricksJob", "..", None),
+            ("DatabricksJob", "", None),
+        ] {
+            assert_eq!(all.object(&change(kind, Some(id))).as_deref(), page, "{kind} {id}");
+        }
+        assert_eq!(all.object(&change("DatabricksJob", None)), None, "what is not there yet has no page");
+        assert_eq!(PlanLinks::default().object(&change("DatabricksJob", Some("1"))), None);
+    }
+
+    #[test]
+    fn the_workspace_is_named_where_its_host_does_not() {
+        let job = change("DatabricksJob", Some("1"));
+        for (host, id, page) in [
+            ("https://adb-42.7.azuredatabricks.net", Some("42"), "https://adb-42.7.azuredatabricks.net/jobs/1"),
+            ("https://acme.databricks.com", Some("42"), "https://acme.databricks.com/jobs/1?o=42"),
+            ("https://acme.databricks.com", None, "https://acme.databricks.com/jobs/1"),
+            ("https://acme.databricks.com", Some("4&x=1"), "https://acme.databricks.com/jobs/1"),
+        ] {
+            assert_eq!(links(host, id).object(&job).as_deref(), Some(page));
+        }
+    }
+
+    #[test]
+    fn lines_and_commits_have_pages_on_both_forges() {
+        let head = "3f2a91c0b1d23f2a91c0b1d23f2a91c0b1d2aaaa";
+        let source = |file: &str| SourceLine { file: file.into(), line: 14, nearest: false, commit: None };
+        let pages = |forge, commit: Option<&str>| RepositoryPages {
+            forge,
+            address: "https://forge.example/acme/data/".into(),
+            commit: commit.map(str::to_owned),
+        };
+        let github = pages(Forge::GitHub, Some(head));
+        let gitlab = pages(Forge::GitLab, Some(head));
+        assert_eq!(
+            github.line(&source("manifests/a b#.yaml")),
+            Some(format!("https://forge.example/acme/data/blob/{head}/manifests/a%20b%23.yaml#L14"))
+        );
+        assert_eq!(
+            gitlab.line(&source("a.yaml")),
+            Some(format!("https://forge.example/acme/data/-/blob/{head}/a.yaml#L14"))
+        );
+        assert_eq!(
+            gitlab.commit_of("3f2a91c0b1d2").as_deref(),
+            Some("https://forge.example/acme/data/-/commit/3f2a91c0b1d2")
+        );
+        for file in ["../../x", "a//b", "./a", ""] {
+            assert_eq!(github.line(&source(file)), None, "{file}");
+        }
+        // Of files that differ from the commit no line is known.
+        assert_eq!(pages(Forge::GitHub, None).line(&source("a.yaml")), None);
+        for id in ["main", "", "3f2a91c0b1d2-dirty", "../../evil"] {
+            assert_eq!(github.commit_of(id), None, "{id}");
+            assert_eq!(pages(Forge::GitHub, Some(id)).line(&source("a.yaml")), None, "{id}");
+        }
+    }
+}
