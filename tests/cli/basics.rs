@@ -122,8 +122,10 @@ fn a_first_day() {
     ");
     world.plumb("drift").code(0);
     shows!(world.plumb("status"), @"
-    ADDRESS            STATUS   ID               STATE  APPLIED FROM
-    DatabricksJob/etl  in sync  <job etl>         <Add etl>
+    ADDRESS            STATUS   ID               APPLIED FROM
+    DatabricksJob/etl  in sync  <job etl>  <Add etl>
+
+    1 resource: 1 in sync.
     --- stderr
     read 1 object with 4 requests in <time>
     --- exit 0

@@ -64,11 +64,11 @@ fn a_running_cluster_is_resized_when_only_its_size_changed() {
       # manifests/shared.yaml:1
       ! restarts the cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          ~ autotermination_minutes = 30 -> 60
-                # manifests/shared.yaml:9, manifest <Shrink, and stay longer> by Ada: Shrink, and stay longer
           ~ num_workers = 5 -> 3
                 # manifests/shared.yaml:8, not applied yet, or undone live; wanted since <Shrink, and stay longer> by
                 # Ada: Shrink, and stay longer
+          ~ autotermination_minutes = 30 -> 60
+                # manifests/shared.yaml:9, manifest <Shrink, and stay longer> by Ada: Shrink, and stay longer
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -122,12 +122,12 @@ fn a_size_of_its_own_and_a_range() {
       # manifests/shared.yaml:1
       ! resizes the running cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          - autoscale:   # manifests/shared.yaml:5, not applied yet, or undone live
-          -   max_workers: 4
-          -   min_workers: 1
           ~ num_workers = 0 -> 3
                 # manifests/shared.yaml:8, not applied yet, or undone live; wanted since <Fix its size> by
                 # Ada: Fix its size
+          - autoscale:   # manifests/shared.yaml:5, not applied yet, or undone live
+          -   max_workers: 4
+          -   min_workers: 1
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -250,15 +250,15 @@ fn libraries_of_a_cluster_that_is_down() {
       ! starts the cluster to install libraries
       ! libraries are removed at the next restart
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
-          - libraries[{"pypi":{"package":"polars==1.0"}}]:
-                # manifests/shared.yaml:11, not applied yet, or undone live
-          -   pypi:
-          -     package: "polars==1.0"
           + libraries[{"pypi":{"package":"polars==1.1"}}]:
                 # manifests/shared.yaml:11, not applied yet, or undone live; wanted since <Raise polars>
                 # by Ada: Raise polars
           +   pypi:
           +     package: "polars==1.1"
+          - libraries[{"pypi":{"package":"polars==1.0"}}]:
+                # manifests/shared.yaml:11, not applied yet, or undone live
+          -   pypi:
+          -     package: "polars==1.0"
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>

@@ -52,6 +52,7 @@ mod server_filled;
 mod sla;
 mod state;
 mod teardown;
+mod terminal;
 mod unfaithful;
 mod unknown;
 mod unread;

@@ -31,13 +31,13 @@ fn each_field_says_who_changed_it() {
       # DatabricksJob/etl will be updated in place
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
+          ~ timeout_seconds = 100 -> 200
+                # manifests/etl.yaml:11, manifest <Raise the timeout> by Ada: Raise the timeout
+          ~ max_concurrent_runs = 9 -> 2
+                # manifests/etl.yaml:12, changed live; wanted since <Add etl> by Ada: Add etl
           ~ description = "by hand" -> "second"
                 # manifests/etl.yaml:13, changed live, and manifest <Raise the timeout> by Ada: Raise the
                 # timeout
-          ~ max_concurrent_runs = 9 -> 2
-                # manifests/etl.yaml:12, changed live; wanted since <Add etl> by Ada: Add etl
-          ~ timeout_seconds = 100 -> 200
-                # manifests/etl.yaml:11, manifest <Raise the timeout> by Ada: Raise the timeout
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -59,10 +59,10 @@ fn each_field_says_who_changed_it() {
     ```diff
     # DatabricksJob/etl will be updated in place: "etl" (id <job etl>)
     # manifests/etl.yaml:1
-    - description = "by hand"
-    + description = "second"   # manifests/etl.yaml:13, changed live, and manifest <Raise the timeout> by Ada: Raise the timeout
     - timeout_seconds = 100
     + timeout_seconds = 200   # manifests/etl.yaml:11, manifest <Raise the timeout> by Ada: Raise the timeout
+    - description = "by hand"
+    + description = "second"   # manifests/etl.yaml:13, changed live, and manifest <Raise the timeout> by Ada: Raise the timeout
     ```
 
     </details>
@@ -88,7 +88,8 @@ fn each_field_says_who_changed_it() {
     let plan = world.plumb("plan --output json").json();
     let fields = plan["changes"][0]["fields"].as_array().unwrap();
     let origins: Vec<_> = fields.iter().map(|f| (f["path"].as_str().unwrap(), f["origin"].as_str().unwrap())).collect();
-    assert_eq!(origins, [("description", "both"), ("max_concurrent_runs", "drift"), ("timeout_seconds", "manifest")]);
+    // In the order in which the manifest has them.
+    assert_eq!(origins, [("timeout_seconds", "manifest"), ("max_concurrent_runs", "drift"), ("description", "both")]);
 }
 
 #[test]
@@ -126,10 +127,10 @@ fn files_that_are_not_committed_are_said_to_be_so() {
       # DatabricksJob/etl will be updated in place
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
-          ~ max_concurrent_runs = 9 -> 2
-                # manifests/etl.yaml:12, wanted since <Add etl> by Ada: Add etl
           ~ timeout_seconds = 200 -> 300
                 # manifests/etl.yaml:11, wanted since <Raise the timeout> by Ada: Raise the timeout
+          ~ max_concurrent_runs = 9 -> 2
+                # manifests/etl.yaml:12, wanted since <Add etl> by Ada: Add etl
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>
@@ -197,10 +198,10 @@ fn a_branch_is_told_apart_from_what_had_drifted() {
       # DatabricksJob/etl will be updated in place
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
-          ~ max_concurrent_runs = 2 -> 4
-                # manifests/etl.yaml:12, manifest <Run more at once> by Ada: Run more at once
           ~ timeout_seconds = 9 -> 100
                 # manifests/etl.yaml:11, changed live; wanted since <Add jobs> by Ada: Add jobs
+          ~ max_concurrent_runs = 2 -> 4
+                # manifests/etl.yaml:12, manifest <Run more at once> by Ada: Run more at once
 
       # DatabricksJob/new will be created
       # manifests/new.yaml:1, <Run more at once> by Ada: Run more at once
@@ -319,8 +320,8 @@ fn a_shallow_clone_says_that_it_cannot_tell() {
       # DatabricksJob/etl will be updated in place
       # manifests/etl.yaml:1
       ~ DatabricksJob/etl "etl" (id <job etl>)
-          ~ max_concurrent_runs = 9 -> 2   # manifests/etl.yaml:12
           ~ timeout_seconds = 100 -> 200   # manifests/etl.yaml:11
+          ~ max_concurrent_runs = 9 -> 2   # manifests/etl.yaml:12
 
     Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
     Digest: <digest>

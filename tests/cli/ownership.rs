@@ -38,8 +38,10 @@ fn two_objects_with_one_mark_are_refused() {
     world.plumb("apply --yes -q").code(3);
     world.plumb("drift -q").code(2);
     shows!(world.plumb("status -q"), @"
-    ADDRESS            STATUS   ID                               STATE  APPLIED FROM
-    DatabricksJob/etl  blocked  <job etl> <job copy of etl>         <Add etl>
+    ADDRESS            STATUS   ID                               APPLIED FROM
+    DatabricksJob/etl  blocked  <job etl> <job copy of etl>  <Add etl>
+
+    1 resource: 1 blocked.
     --- exit 0
     ");
     shows!(world.plumb("release etl --yes -q"), @"

@@ -233,11 +233,11 @@ spec: {instance_pool_name: pool, node_type_id: r6id.xlarge}
       # manifests/shared.yaml:1
       ! restarts the cluster
       ~ DatabricksCluster/shared "shared" (id <cluster shared>)
+          + instance_pool_id = "<pool pool>"
+                # manifests/shared.yaml:7, manifest <Take machines from the pool> by Ada: Take machines from the pool
           - aws_attributes.zone_id = "us-east-1c"
                 # manifests/shared.yaml:5, manifest changed, it cannot be kept beside what is wanted
           - driver_node_type_id = "r6id.2xlarge"   # manifests/shared.yaml:5, manifest changed
-          + instance_pool_id = "<pool pool>"
-                # manifests/shared.yaml:7, manifest <Take machines from the pool> by Ada: Take machines from the pool
           - node_type_id = "r6id.xlarge"   # manifests/shared.yaml:5, manifest changed
 
     Plan: 0 to create, 1 to update, 0 to delete. 1 unchanged.

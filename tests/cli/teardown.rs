@@ -152,7 +152,9 @@ fn the_gates_are_shown_and_a_plan_terminates_nothing() {
     "#);
     shows!(world.plumb("status"), @"
     ADDRESS            STATUS   ID                               STATE    APPLIED FROM
-    EmrCluster/legacy  differs  <emr bau-new> <emr bau-old>  WAITING  <Take it down>
+    EmrCluster/legacy  pending  <emr bau-new> <emr bau-old>  WAITING  <Take it down>
+
+    1 resource: 1 pending.
     --- stderr
     read 3 objects with 10 requests in <time>
     --- exit 0

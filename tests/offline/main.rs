@@ -17,6 +17,7 @@ mod manifests;
 mod pace;
 mod parity_reports;
 mod render;
+mod render_compact;
 mod sandbox_answers;
 mod sandbox_state;
 mod schemas;

@@ -23,7 +23,7 @@ fn markdown(plan: &Plan) -> String {
 }
 
 /// Compares with the expected file, or writes it when asked to.
-fn expect(case: &str, file: &str, got: &str) -> Option<String> {
+pub fn expect(case: &str, file: &str, got: &str) -> Option<String> {
     let path = folder().join(case).join(file);
     if std::env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -52,6 +52,8 @@ fn golden() {
 #[test]
 fn every_golden_folder_has_a_case() {
     let known: Vec<_> = cases::all().into_iter().map(|(name, _)| name.to_owned()).collect();
+    // That of the short form alone.
+    let known: Vec<_> = known.into_iter().chain(["fleet".to_owned()]).collect();
     for entry in fs::read_dir(folder()).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         assert!(!entry.path().is_dir() || known.contains(&name), "no case makes tests/golden-plans/{name}");
@@ -485,8 +487,9 @@ fn the_manual_shows_real_output() {
     let manual = fs::read_to_string(folder().join("../../docs/reading-a-plan.md")).unwrap();
     let printed: String =
         cases::all().iter().flat_map(|(_, plan)| [text(plan, 80), text(plan, 90), text(plan, 200)]).collect();
+    let printed = printed + &crate::render_compact::in_manual();
     let examples: Vec<&str> = manual.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 6);
     for example in examples {
         assert!(printed.contains(example), "nothing prints:\n{example}");
     }

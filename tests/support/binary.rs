@@ -387,6 +387,26 @@ impl World {
         self.ran(done)
     }
 
+    /// Runs plumb on a terminal of so many rows and columns, and answers what it shows there. Each answer is typed when its text
+    /// is shown.
+    pub fn on_terminal(&self, (rows, columns): (u16, u16), arguments: &str, answers: &[(&str, &str)]) -> Ran {
+        let mut env: std::collections::BTreeMap<String, String> = self.env.iter().cloned().collect();
+        let home = self.home();
+        let own = [("HOME", home.to_str().unwrap()), ("TERM", "xterm"), ("NO_COLOR", "1")];
+        env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let command: Vec<&str> =
+            [env!("CARGO_BIN_EXE_plumb")].into_iter().chain(arguments.split_whitespace()).collect();
+        let asked = json!({"command": command, "env": env, "folder": self.dir(), "rows": rows, "columns": columns,
+            "answers": answers});
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/terminal.py");
+        let done = Command::new("python3").arg(script).arg(asked.to_string()).stdin(Stdio::null()).output().unwrap();
+        let mut ran = self.ran(done);
+        // The terminal ends its lines with both.
+        ran.out = ran.out.replace("\r\n", "\n");
+        ran.shown = ran.shown.replace("\r\n", "\n");
+        ran
+    }
+
     /// Starts plumb and goes on.
     pub fn start(&self, arguments: &str) -> Started<'_> {
         self.learn();

@@ -93,8 +93,8 @@ fn what_has_to_come_after_it_waits_with_it() {
     ];
     assert_eq!(reasons, wanted);
     let names = |list: Vec<plumb_model::address::Address>| list.into_iter().map(|a| a.name).collect::<Vec<_>>();
-    assert_eq!(names(hold_undecided(&mut plan)), ["of-a", "a"]);
-    assert_eq!(names(plan.changes.iter().map(|c| c.address.clone()).collect()), ["of-b", "b"]);
+    assert_eq!(names(hold_undecided(&mut plan)), ["a", "of-a"]);
+    assert_eq!(names(plan.changes.iter().map(|c| c.address.clone()).collect()), ["b", "of-b"]);
     // Once it is live, what refers to it has nothing to wait for.
     let world = World::of(all).applied(POOL, "a", "p-1", json!({}));
     assert!(of_guard(&world.plan()).is_empty());

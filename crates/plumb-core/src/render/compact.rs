@@ -21,9 +21,9 @@ pub const COMPACT_ABOVE: usize = 50;
 /// How many fields of a group are told; how many more there are is said.
 pub const FIELDS: usize = 5;
 /// How many names of a group are told.
-pub const NAMES: usize = 5;
+pub const NAMES: usize = 3;
 /// How many names of objects to be made are told: the name is all that is told of them.
-pub const CREATED: usize = 10;
+pub const CREATED: usize = 5;
 /// How many places, commits, notes, decisions and secrets of a group are told.
 const FEW: usize = 3;
 /// How many columns a value gets.
@@ -212,11 +212,7 @@ impl<'a> ChangeGroup<'a> {
     pub fn what(&self) -> String {
         match self.changes.as_slice() {
             [one] => visible(&one.address.to_string()),
-            many => {
-                let kind = &self.first().address.kind;
-                let noun = kinds::find(kind).map_or_else(|| visible(kind), |kind| kind.noun().to_owned());
-                counted(many.len(), &noun, &plural(&noun))
-            }
+            many => several(&self.first().address.kind, many.len()),
         }
     }
 
@@ -251,14 +247,15 @@ impl<'a> ChangeGroup<'a> {
         Some(listed(self.changes.iter().take(limit).map(name).collect(), self.changes.len()))
     }
 
-    /// Where what is wanted stands: `manifests/a.yaml:14, manifests/b.yaml:14 and 98 more`. Empty where no manifest has it.
+    /// Where what is wanted stands: a few places, or the first of many, `manifests/a.yaml:14 and 99 more`. Empty where no
+    /// manifest has it.
     pub fn places(&self) -> String {
         let one = self.fields.len() == 1 && self.fields[0].times == 1;
         let places = self.changes.iter().filter_map(|change| {
             let field = change.fields.first().filter(|_| one).and_then(|field| field.source.as_ref());
             field.or(change.source.as_ref()).map(place)
         });
-        distinct(places, FEW)
+        distinct(places, |count| if count > FEW { 1 } else { FEW })
     }
 
     /// The commits that brought it about: `3f2a91c0b1d2 by Ann: raise timeout`. Empty where none is known.
@@ -270,7 +267,7 @@ impl<'a> ChangeGroup<'a> {
             let own = change.source.as_ref().filter(|_| self.fields.is_empty());
             fields.chain(own).filter_map(commit)
         });
-        distinct(commits.map(|commit| fitted(&commit, SENTENCE)), FEW)
+        distinct(commits.map(|commit| fitted(&commit, SENTENCE)), |_| FEW)
     }
 
     /// What each of its changes disrupts; the same of all.
@@ -358,18 +355,29 @@ impl GroupedField<'_> {
 }
 
 impl NoteGroup {
-    /// `DatabricksJob/a: …`, `a, b and 98 more jobs: …`.
+    /// `DatabricksJob/a: …`, `100 jobs (a, b, c and 97 more): …`.
     pub fn says(&self) -> String {
         let message = visible(&self.message);
         match self.addresses.as_slice() {
             [] => message,
             [one] => format!("{}: {message}", visible(&one.to_string())),
+            [first, rest @ ..] if rest.iter().all(|other| other.kind == first.kind) => {
+                let names = self.addresses.iter().take(NAMES).map(|address| visible(&address.name)).collect();
+                let count = self.addresses.len();
+                format!("{} ({}): {message}", several(&first.kind, count), listed(names, count))
+            }
             many => {
                 let names = many.iter().take(NAMES).map(|address| visible(&address.to_string())).collect();
                 format!("{}: {message}", listed(names, many.len()))
             }
         }
     }
+}
+
+/// `100 jobs`: so many resources of a kind.
+fn several(kind: &str, count: usize) -> String {
+    let noun = kinds::find(kind).map_or_else(|| visible(kind), |kind| kind.noun().to_owned());
+    counted(count, &noun, &plural(&noun))
 }
 
 /// The notes of a plan, those on what was changed live among them, equal ones together.
@@ -398,16 +406,13 @@ pub fn listed(names: Vec<String>, of: usize) -> String {
     if more > 0 { format!("{told} and {more} more") } else { told }
 }
 
-/// The different ones of some texts in the order in which they come, the first few and how many more.
-fn distinct(texts: impl Iterator<Item = String>, limit: usize) -> String {
+/// The different ones of some texts in the order in which they come: as many as `limit` says of their number, and how many more.
+fn distinct(texts: impl Iterator<Item = String>, limit: impl Fn(usize) -> usize) -> String {
     let mut seen = HashSet::new();
-    let mut told = Vec::new();
-    for text in texts {
-        if seen.insert(text.clone()) && told.len() < limit {
-            told.push(text);
-        }
-    }
-    listed(told, seen.len())
+    let mut told: Vec<String> = texts.filter(|text| seen.insert(text.clone())).collect();
+    let count = told.len();
+    told.truncate(limit(count));
+    listed(told, count)
 }
 
 /// The plural of a kind's noun.

@@ -74,6 +74,16 @@ fn whom_a_permission_is_for_is_no_name_of_a_part() {
 }
 
 #[test]
+fn what_a_parameter_is_called_is_no_name_of_a_part() {
+    let default = |job_name: &str, parameter: &str| {
+        let path = format!("parameters[{parameter}].default");
+        job(job_name, Action::Update, vec![changed(&path, "old".into(), "new".into())])
+    };
+    assert_eq!(said(&plan(vec![default("a", "input"), default("b", "output")])).len(), 2);
+    assert_eq!(said(&plan(vec![default("a", "input"), default("b", "input")])).len(), 1);
+}
+
+#[test]
 fn what_differs_keeps_changes_apart() {
     let base = || job("a", Action::Update, vec![changed("timeout_seconds", 1.into(), 2.into())]);
     let edits: [(&str, fn(&mut Change)); 10] = [

@@ -359,7 +359,7 @@ mod tests {
             list.at(line(number), format!("DatabricksJob/j{number} logs nowhere"), "here").help("say where");
         }
         list.at(line(7), "DatabricksJob/j7 logs nowhere", "here").help("another way");
-        insta::assert_snapshot!(warnings(&files, &list.sorted(), false), @r#"
+        insta::assert_snapshot!(warnings(&files, &list.clone().sorted(), false), @r#"
         warning: DatabricksJob/j0 logs nowhere
          --> m/a.yaml:1:1
           |

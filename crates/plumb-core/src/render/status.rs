@@ -1,7 +1,7 @@
 //! How each resource stands: a table that fits a terminal, and what of it was changed where.
 
 use super::counted;
-use super::value::{columns, fitted, visible};
+use super::value::{columns, fitted, visible, wrapped};
 use crate::plan::{Action, Change, ChangeOrigin, Plan};
 use crate::teardown::Stage;
 use plumb_model::address::Address;
@@ -151,9 +151,9 @@ pub struct StatusRow {
 }
 
 /// The columns of the table. Where it does not fit they are left out from the last.
-const COLUMNS: [&str; 5] = ["ADDRESS", "STATUS", "STATE", "ID", "COMMIT"];
+const COLUMNS: [&str; 5] = ["ADDRESS", "STATUS", "ID", "STATE", "APPLIED FROM"];
 /// In what order columns are left out that have no room, by their place in [`COLUMNS`].
-const LEFT_OUT: [usize; 3] = [4, 3, 2];
+const LEFT_OUT: [usize; 3] = [4, 2, 3];
 /// How much of a commit is shown where not all of it has room.
 const SHORT_COMMIT: usize = 7;
 /// An address is never shortened below this.
@@ -168,7 +168,7 @@ pub fn status_text(rows: &[StatusRow], width: usize) -> String {
     let mut table = vec![COLUMNS.map(str::to_owned)];
     table.extend(rows.iter().map(|row| {
         let ids = row.ids.join(" ");
-        [&row.address.to_string(), row.status.name(), &row.state, &ids, &row.commit].map(visible)
+        [&row.address.to_string(), row.status.name(), &ids, &row.state, &row.commit].map(visible)
     }));
     let widest = |table: &[[String; 5]], at: usize| table.iter().map(|row| columns(&row[at])).max().unwrap_or_default();
     // A column in which nothing stands says nothing.
@@ -205,8 +205,8 @@ pub fn status_text(rows: &[StatusRow], width: usize) -> String {
         text.push_str(&format!("{}, {}\n", visible(&row.address.to_string()), visible(run)));
     }
     text.push('\n');
-    text.push_str(&summary(rows));
-    text.push('\n');
+    // Long where there are many statuses, and no table.
+    wrapped(&summary(rows), width).iter().for_each(|line| text.push_str(&format!("{line}\n")));
     text
 }
 

@@ -28,10 +28,10 @@ fn rows() -> Vec<StatusRow> {
 #[test]
 fn a_table_fits_whatever_the_width() {
     insta::assert_snapshot!(status_text(&rows(), 120), @r"
-    ADDRESS                                 STATUS            STATE       ID                    COMMIT
-    DatabricksCluster/shared-autoscaling    drifted           TERMINATED  0601-182128-dcbte59m  3f2a91c0b1d2-dirty
-    DatabricksJob/audience-insights-weekly  drifted, pending              0601-182128-dcbte59m  3f2a91c0b1d2-dirty
-    DatabricksJob/x                         in sync                       0601-182128-dcbte59m  3f2a91c0b1d2-dirty
+    ADDRESS                                 STATUS            ID                    STATE       APPLIED FROM
+    DatabricksCluster/shared-autoscaling    drifted           0601-182128-dcbte59m  TERMINATED  3f2a91c0b1d2-dirty
+    DatabricksJob/audience-insights-weekly  drifted, pending  0601-182128-dcbte59m              3f2a91c0b1d2-dirty
+    DatabricksJob/x                         in sync           0601-182128-dcbte59m              3f2a91c0b1d2-dirty
 
     3 resources: 1 drifted and pending, 1 drifted, 1 in sync.
     ");
@@ -46,7 +46,7 @@ fn a_table_fits_whatever_the_width() {
     for width in 40..130 {
         let shown = status_text(&rows(), width);
         let table = shown.lines().take_while(|line| !line.is_empty());
-        assert!(table.clone().all(|line| columns(line) <= width), "{width}:\n{shown}");
+        assert!(shown.lines().all(|line| columns(line) <= width), "{width}:\n{shown}");
         assert!(table.count() == 4 && shown.contains("drifted, pending"), "{width}:\n{shown}");
     }
     assert_eq!(status_text(&[], 80), "ADDRESS  STATUS\n\n0 resources.\n");

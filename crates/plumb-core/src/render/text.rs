@@ -79,7 +79,7 @@ pub fn write_back_text(plan: &Plan, style: Style) -> String {
     page.line(Ink::new().bold(), &format!("To write: {fields} of {resources}."));
     if rest > 0 {
         let rest = counted(rest, "change is no drift and is", "changes are no drift and are");
-        page.line(FAINT, &format!("{rest} left to an apply; `plumb plan` shows what it does."));
+        page.line(FAINT, &format!("{rest} left to an apply: `plumb plan`."));
     }
     page.out
 }
@@ -179,28 +179,36 @@ impl Page {
 
     /// A group of equal changes, or one: what and how on a line where that fits; below it what must not be missed.
     fn group(&mut self, group: &ChangeGroup<'_>) {
-        let what = group.what();
         let differs = group.differs(FIELDS);
-        let mut said = what.clone();
+        let mut said = group.what();
         said.extend(group.done().map(|done| format!(" {done}")));
+        said.push_str(if group.is_blocked { " (blocked, see below)" } else { "" });
         let (sign, room) = (group.sign(), self.style.width - 6);
+        let mut reason = group.first().reason.as_deref().map(|reason| format!("({})", visible(reason)));
+        if let Some(inline) = reason.take_if(|it| differs.is_empty() && columns(&said) + 1 + columns(it) <= room) {
+            said.push_str(&format!(" {inline}"));
+        }
         let joined = differs.join(", ");
         let fits = columns(&said) + 2 + columns(&joined) <= room;
         self.out.push_str("  ");
-        self.paint(ink(group.action()), &format!("{sign:<3}"));
+        self.paint(ink(group.action()), &format!("{sign:<3} "));
         let more = if differs.is_empty() { "" } else { ":" };
-        self.line(Ink::new(), &if fits && !differs.is_empty() { format!("{said}: {joined}") } else { said + more });
+        let line = if fits && !differs.is_empty() { format!("{said}: {joined}") } else { said + more };
+        self.out.push_str(&line);
+        // That of a group stands below it, with its names.
+        let place = group.places();
+        if group.changes.len() == 1 && !place.is_empty() && columns(&line) + columns(&place) + 5 <= room {
+            self.paint(FAINT, &format!("   # {place}"));
+        }
+        self.out.push('\n');
         if !fits {
             differs.iter().for_each(|field| self.below(Ink::new(), field));
-        }
-        if group.is_blocked {
-            self.below(BAD, "! blocked, see below");
         }
         group.impacts().iter().for_each(|impact| self.below(BAD, &format!("! {impact}")));
         group.undecided().iter().for_each(|open| self.below(WARN, &format!("! {open}")));
         group.notes().iter().for_each(|note| self.below(WARN, &format!("# {note}")));
-        if let Some(reason) = &group.first().reason {
-            self.below(FAINT, &format!("# ({})", visible(reason)));
+        if let Some(reason) = reason {
+            self.below(FAINT, &format!("# {reason}"));
         }
         let hidden: Vec<String> = group.secrets().into_iter().filter(|secret| !joined.contains(secret)).collect();
         if !hidden.is_empty() {
@@ -210,7 +218,7 @@ impl Page {
         let limit = if group.action() == Action::Create { CREATED } else { NAMES };
         let Some(names) = group.names(limit) else { return };
         self.below(FAINT, &format!("# {names}"));
-        let from: Vec<String> = [group.places(), group.commits()].into_iter().filter(|text| !text.is_empty()).collect();
+        let from: Vec<String> = [place, group.commits()].into_iter().filter(|text| !text.is_empty()).collect();
         if !from.is_empty() {
             self.below(FAINT, &format!("# {}", from.join("; ")));
         }
