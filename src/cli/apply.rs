@@ -244,7 +244,7 @@ async fn review(
         None if teller.is_heard() => {
             ui.laid_out(&render::text(plan, Style { colour: ui.colours_stderr(), width: ui.width }));
         }
-        None => args.output.plan(plan, ui)?,
+        None => args.output.plan(plan, &session.project.desired, session.now(), ui)?,
         Some(shown) if shown.digest == plan.digest => {}
         Some(_) => {
             let failure = Failure::new(ExitCode::Stale, "the plan is not the one that was shown; nothing was sent")

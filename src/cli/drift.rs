@@ -42,7 +42,7 @@ pub async fn run(global: &Global, args: DriftArgs, ui: &Ui) -> Result<ExitCode, 
     let mut decided = stoppable(&session, session.decide(&args.selected, None, ui)).await?;
     forget_decisions(&mut decided.decision.plan);
     let plan = &decided.decision.plan;
-    args.output.plan(plan, ui)?;
+    args.output.plan(plan, &session.project.desired, session.now(), ui)?;
     if args.write {
         return write(&session, &decided, &args.selected, ui);
     }

@@ -2,7 +2,10 @@
 
 use crate::ui::{Failure, Ui};
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use plumb_core::manifest::Desired;
 use plumb_core::plan::Plan;
+use plumb_core::render::page::{PageInput, page};
 use plumb_core::render::{self, ReportedFinding, Style};
 use std::path::PathBuf;
 
@@ -15,6 +18,7 @@ pub enum Form {
     Markdown,
     Sarif,
     Junit,
+    Html,
 }
 
 /// The forms of a list of mistakes.
@@ -70,20 +74,22 @@ impl Output {
     /// The form of the result.
     pub fn form(&self) -> Form {
         match &self.out {
-            // Nobody wants a text in a file of that name: a program is to read it.
+            // Nobody wants a text in a file of that name: a program is to read it, or a browser.
             Some(path) if self.output == Form::Text && path.extension().is_some_and(|e| e == "json") => Form::Json,
+            Some(path) if self.output == Form::Text && path.extension().is_some_and(|e| e == "html") => Form::Html,
             _ => self.output,
         }
     }
 
-    /// Writes a plan.
-    pub fn plan(&self, plan: &Plan, ui: &Ui) -> Result<(), Failure> {
+    /// Writes a plan. A page shows more than the plan says: what the manifests have, and from `now` on.
+    pub fn plan(&self, plan: &Plan, desired: &Desired, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
         let text = match self.form() {
             Form::Text => render::text(plan, self.style(ui)),
             Form::Markdown => render::markdown(plan, &render::MarkdownOptions::default()),
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
             Form::Sarif => sarif(&render::drift(plan))?,
             Form::Junit => render::junit("plumb drift", &render::drift(plan)),
+            Form::Html => page(&PageInput { plan, desired, now }),
         };
         self.write(&text, ui)
     }

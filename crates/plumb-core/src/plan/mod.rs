@@ -42,7 +42,7 @@ mod cutover_tests;
 mod decisions_tests;
 #[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]
-mod plan_world;
+pub(crate) mod plan_world;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
