@@ -14,6 +14,7 @@ mod pages;
 mod parity;
 mod parity_s3;
 mod parity_workflow;
+mod plan_page;
 mod sandbox;
 mod workflows;
 
@@ -25,8 +26,16 @@ mod duckdb_support;
 #[allow(dead_code)]
 #[path = "../support/moto.rs"]
 mod moto;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../offline/golden_plans.rs"]
+mod golden_plans;
+#[path = "../support/page_plans.rs"]
+mod page_plans;
 #[path = "../support/parity_reports.rs"]
 mod reports;
+#[path = "../support/plan_world.rs"]
+mod plan_world;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/world.rs"]

@@ -1,0 +1,3 @@
+//! `plumb graph` and the page of a plan, as people use them.
+
+use crate::binary::Project;
