@@ -34,7 +34,7 @@ mod types;
 pub mod unknown;
 mod unreadable;
 mod verdict;
-mod worked;
+pub(crate) mod worked;
 
 #[cfg(test)]
 mod cutover_tests;

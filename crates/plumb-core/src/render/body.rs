@@ -4,7 +4,7 @@ use super::value::{barred, columns, fitted, key, pair, scalar, visible};
 use crate::kinds::teardown::ending;
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, SourceLine};
 use serde_json::Value;
-use similar::{Algorithm, ChangeTag, capture_diff_slices, group_diff_ops};
+use similar::{Algorithm, ChangeTag, DiffTag, capture_diff_slices, group_diff_ops};
 
 /// How many unchanged lines stand around a changed one.
 const AROUND: usize = 3;
@@ -198,6 +198,14 @@ fn difference(old: &[String], new: &[String]) -> Vec<BodyLine> {
     }
     out.extend(skipped(old.len() - seen));
     out
+}
+
+/// How many lines are added and removed between two values as they are laid out.
+pub(super) fn changed_lines(from: &Value, to: &Value) -> (usize, usize) {
+    let (old, new) = (block(from), block(to));
+    let ops = capture_diff_slices(Algorithm::Histogram, &old, &new);
+    let changed = ops.iter().filter(|op| op.tag() != DiffTag::Equal);
+    changed.fold((0, 0), |(added, removed), op| (added + op.new_range().len(), removed + op.old_range().len()))
 }
 
 /// Where a field's wanted value stands and who brought the difference about.

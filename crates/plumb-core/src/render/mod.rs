@@ -6,6 +6,7 @@
 mod applied;
 pub mod board;
 mod body;
+pub mod compact;
 pub mod cost;
 mod cutover;
 mod decisions;
@@ -44,10 +45,11 @@ pub use plumb_model::text::counted;
 pub use problems::{problems, problems_json, warnings};
 pub use sarif::sarif;
 pub use taken::Taken;
-pub use text::text;
+pub use text::{compact_text, text};
 pub use translation::{Since, question, report, translated, translation};
 
 use crate::plan::{Action, ChangeOrigin, Estimate, Plan};
+use plumb_model::address::Address;
 use value::visible;
 
 /// How text is laid out.
@@ -140,13 +142,13 @@ fn sort(plan: &Plan) -> &'static str {
 }
 
 /// The resources that were changed live since the last apply, with how many of their fields were.
-fn drifted(plan: &Plan) -> Vec<(String, usize)> {
+fn drifted(plan: &Plan) -> Vec<(&Address, usize)> {
     // What came back says so itself.
     let changes = plan.changes.iter().filter(|change| change.action != Action::Mark);
     changes
         .map(|change| {
             let live = |origin| matches!(origin, Some(ChangeOrigin::Drift | ChangeOrigin::Both));
-            (change.address.to_string(), change.fields.iter().filter(|field| live(field.origin)).count())
+            (&change.address, change.fields.iter().filter(|field| live(field.origin)).count())
         })
         .filter(|(_, fields)| *fields > 0)
         .collect()

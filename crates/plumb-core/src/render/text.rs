@@ -1,6 +1,7 @@
 //! A plan for a terminal.
 
 use super::body::{self, BodyLine, Sign};
+use super::compact::{self, CREATED, ChangeGroup, FIELDS, NAMES, PlanGroups};
 use super::value::{columns, fitted, quoted, visible, wrapped};
 use super::{
     Style, counted, cutover, drifted, head, lasting, nothing_to_do, partial, sort, summary, teardown, undecided,
@@ -12,6 +13,9 @@ use anstyle::{AnsiColor, Style as Ink};
 const NARROWEST: usize = 40;
 /// Where the text of a resource's fields starts: six columns, the sign, a space.
 const INDENT: usize = 8;
+
+/// Where what is said below a line of the short form starts.
+const BELOW: usize = 8;
 
 /// Renders the plan for people to read: only what changes, with the reason and the origin of each change.
 ///
@@ -27,25 +31,138 @@ pub fn text(plan: &Plan, style: Style) -> String {
             page.change(change);
         }
     }
-    page.cutovers(plan);
-    page.teardown(plan);
-    page.blocked(plan);
-    page.gap();
-    if plan.is_empty() {
-        page.line(GOOD, &format!("No changes. {}", nothing_to_do(plan)));
-        page.line(Ink::new(), &format!("{}.", counted(plan.unchanged, "resource up to date", "resources up to date")));
-    } else {
-        page.line(Ink::new().bold(), &format!("{}: {}", sort(plan), summary(plan)));
-    }
-    if let Some(open) = undecided(plan) {
-        page.line(WARN, &open);
-    }
-    if let Some(lasting) = lasting(plan) {
-        page.line(FAINT, &lasting);
-    }
-    let of_part = if plan.partial.is_some() { " (of a partial plan)" } else { "" };
-    page.line(FAINT, &format!("Digest: {}{of_part}", visible(&plan.digest)));
+    page.tail(plan, None);
     page.out
+}
+
+/// Renders the plan in short: a line a change, equal changes on one. It says so, and how all of it is seen.
+///
+/// As deterministic as [`text`], and as free of escape sequences without colour.
+pub fn compact_text(plan: &Plan, style: Style) -> String {
+    let mut page = Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style } };
+    let groups = compact::groups(plan);
+    page.line(Ink::new().bold(), &head(plan));
+    page.partial(plan);
+    page.noted(&groups);
+    if !groups.changes.is_empty() {
+        page.legend(plan);
+        page.gap();
+        groups.changes.iter().for_each(|group| page.group(group));
+    }
+    page.tail(plan, Some(&groups));
+    page.out
+}
+
+impl Page {
+    /// What stands below the changes.
+    fn tail(&mut self, plan: &Plan, groups: Option<&PlanGroups<'_>>) {
+        self.cutovers(plan);
+        self.teardown(plan);
+        self.blocked(plan);
+        self.gap();
+        self.end(plan);
+        self.shortened(plan, groups);
+        self.digest(plan);
+    }
+
+    fn end(&mut self, plan: &Plan) {
+        if plan.is_empty() {
+            self.line(GOOD, &format!("No changes. {}", nothing_to_do(plan)));
+            let up_to_date = counted(plan.unchanged, "resource up to date", "resources up to date");
+            self.line(Ink::new(), &format!("{up_to_date}."));
+        } else {
+            self.line(Ink::new().bold(), &format!("{}: {}", sort(plan), summary(plan)));
+        }
+        if let Some(open) = undecided(plan) {
+            self.line(WARN, &open);
+        }
+        if let Some(lasting) = lasting(plan) {
+            self.line(FAINT, &lasting);
+        }
+    }
+
+    /// How all of it is seen, where it is in short.
+    fn shortened(&mut self, plan: &Plan, groups: Option<&PlanGroups<'_>>) {
+        let Some(groups) = groups.filter(|groups| !groups.changes.is_empty()) else { return };
+        let lines = counted(groups.changes.len(), "line", "lines");
+        let changes = counted(plan.changes.len(), "change", "changes");
+        let said = format!(
+            "In short: {changes} on {lines}. `--full` shows every field; `plumb plan --only ADDRESS` shows one resource."
+        );
+        for line in wrapped(&said, self.style.width) {
+            self.line(FAINT, &line);
+        }
+    }
+
+    fn digest(&mut self, plan: &Plan) {
+        let of_part = if plan.partial.is_some() { " (of a partial plan)" } else { "" };
+        self.line(FAINT, &format!("Digest: {}{of_part}", visible(&plan.digest)));
+    }
+
+    /// The notes, equal ones on one line.
+    fn noted(&mut self, groups: &PlanGroups<'_>) {
+        if groups.notes.is_empty() {
+            return;
+        }
+        self.gap();
+        for note in &groups.notes {
+            self.hung(WARN, "Note: ", &note.says(), 2);
+        }
+    }
+
+    /// A text after its label, wrapped, its further lines indented.
+    fn hung(&mut self, ink: Ink, label: &str, text: &str, indent: usize) {
+        for (at, line) in wrapped(&format!("{label}{text}"), self.style.width - indent).iter().enumerate() {
+            let pad = if at == 0 { 0 } else { indent };
+            self.line(ink, &format!("{}{line}", " ".repeat(pad)));
+        }
+    }
+
+    /// A group of equal changes, or one: what and how on a line where that fits; below it what must not be missed.
+    fn group(&mut self, group: &ChangeGroup<'_>) {
+        let what = group.what();
+        let differs = group.differs(FIELDS);
+        let mut said = what.clone();
+        said.extend(group.done().map(|done| format!(" {done}")));
+        let (sign, room) = (group.sign(), self.style.width - 6);
+        let joined = differs.join(", ");
+        let fits = columns(&said) + 2 + columns(&joined) <= room;
+        self.out.push_str("  ");
+        self.paint(ink(group.action()), &format!("{sign:<3}"));
+        let more = if differs.is_empty() { "" } else { ":" };
+        self.line(Ink::new(), &if fits && !differs.is_empty() { format!("{said}: {joined}") } else { said + more });
+        if !fits {
+            differs.iter().for_each(|field| self.below(Ink::new(), field));
+        }
+        if group.is_blocked {
+            self.below(BAD, "! blocked, see below");
+        }
+        group.impacts().iter().for_each(|impact| self.below(BAD, &format!("! {impact}")));
+        group.undecided().iter().for_each(|open| self.below(WARN, &format!("! {open}")));
+        group.notes().iter().for_each(|note| self.below(WARN, &format!("# {note}")));
+        if let Some(reason) = &group.first().reason {
+            self.below(FAINT, &format!("# ({})", visible(reason)));
+        }
+        let hidden: Vec<String> = group.secrets().into_iter().filter(|secret| !joined.contains(secret)).collect();
+        if !hidden.is_empty() {
+            let names = compact::listed(hidden.iter().take(NAMES).cloned().collect(), hidden.len());
+            self.below(WARN, &format!("! has secrets: {names}"));
+        }
+        let limit = if group.action() == Action::Create { CREATED } else { NAMES };
+        let Some(names) = group.names(limit) else { return };
+        self.below(FAINT, &format!("# {names}"));
+        let from: Vec<String> = [group.places(), group.commits()].into_iter().filter(|text| !text.is_empty()).collect();
+        if !from.is_empty() {
+            self.below(FAINT, &format!("# {}", from.join("; ")));
+        }
+    }
+
+    /// A line below that of a group.
+    fn below(&mut self, ink: Ink, text: &str) {
+        for line in wrapped(text, self.style.width - BELOW) {
+            self.line(ink, &format!("{}{line}", " ".repeat(BELOW)));
+        }
+    }
 }
 
 const GOOD: Ink = AnsiColor::Green.on_default();
@@ -105,7 +222,10 @@ impl Page {
         self.gap();
         for (address, fields) in drift {
             let fields = counted(fields, "field was", "fields were");
-            self.line(WARN, &format!("Note: {}: {fields} changed live since the last apply", visible(&address)));
+            self.line(
+                WARN,
+                &format!("Note: {}: {fields} changed live since the last apply", visible(&address.to_string())),
+            );
         }
         for note in &plan.notes {
             let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
