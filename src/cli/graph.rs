@@ -44,7 +44,13 @@ pub async fn run(global: &Global, args: Graph, ui: &Ui) -> Result<ExitCode, Fail
     select::check(&chosen, &project.desired.resources, ui)?;
     let graph = graph::selected(&project.desired, &chosen);
     let text = match args.output.output {
-        GraphForm::Mermaid => graph::mermaid(&graph),
+        GraphForm::Mermaid => {
+            let text = graph::mermaid(&graph);
+            if let Some(why) = graph::too_large(&graph, &text) {
+                ui.warn(&format!("{why}: select a part with `--only`, or take `--output dot`"));
+            }
+            text
+        }
         GraphForm::Dot => graph::dot(&graph),
         GraphForm::Json => graph::json(&graph).map_err(|e| Failure::error(e.to_string()))?,
     };

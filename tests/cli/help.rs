@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 41] = [
     "init",
     "validate",
     "plan",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 40] = [
     "ci board",
     "status",
     "show",
+    "graph",
     "diagnose",
     "import",
     "import emr",

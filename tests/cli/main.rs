@@ -26,6 +26,7 @@ mod embedded;
 mod emr_inventory;
 mod failures;
 mod forecast;
+mod graph;
 mod guards;
 mod help;
 mod import;

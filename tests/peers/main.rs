@@ -32,10 +32,10 @@ mod moto;
 mod golden_plans;
 #[path = "../support/page_plans.rs"]
 mod page_plans;
-#[path = "../support/parity_reports.rs"]
-mod reports;
 #[path = "../support/plan_world.rs"]
 mod plan_world;
+#[path = "../support/parity_reports.rs"]
+mod reports;
 // Not all of it is needed here.
 #[allow(dead_code)]
 #[path = "../support/world.rs"]

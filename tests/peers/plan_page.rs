@@ -22,10 +22,8 @@ fn shown((desired, plan): &(Desired, Plan)) -> String {
 
 /// One page of each sort: everything, a thousand changes, nothing, and every plan that is rendered elsewhere.
 fn pages() -> BTreeMap<String, String> {
-    let mut pages = BTreeMap::from([
-        ("/rich.html".to_owned(), shown(&rich())),
-        ("/many.html".to_owned(), shown(&many(1_000))),
-    ]);
+    let mut pages =
+        BTreeMap::from([("/rich.html".to_owned(), shown(&rich())), ("/many.html".to_owned(), shown(&many(1_000)))]);
     for (case, plan) in golden_plans::all() {
         pages.insert(format!("/{case}.html"), shown(&(World::of("").desired(), plan)));
     }
@@ -47,7 +45,9 @@ fn a_plan_looks_right_in_a_browser() {
         }
         for width in WIDTHS {
             let text = all[&format!("/rich.html {width}")]["text"].as_str().unwrap();
-            for part in ["r6id.2xlarge", "Ann Ames", "Wave/1 of 2026-04-02", "paused until Wave/1 is cut over", "Europe/London"] {
+            for part in
+                ["r6id.2xlarge", "Ann Ames", "Wave/1 of 2026-04-02", "paused until Wave/1 is cut over", "Europe/London"]
+            {
                 assert!(text.contains(part), "{width}: {part} in {text}");
             }
             let text = all[&format!("/hostile.html {width}")]["text"].as_str().unwrap();
@@ -86,7 +86,8 @@ fn a_picture_of_a_plan_is_drawn_at_every_width_in_light_and_dark() {
     for (at, one) in drawn.iter().enumerate() {
         assert!(drawn.iter().skip(at + 1).all(|other| other != one), "each picture is another");
     }
-    let asked: Vec<String> = server.asked.lock().unwrap().iter().filter(|path| *path != "/rich.html").cloned().collect();
+    let asked: Vec<String> =
+        server.asked.lock().unwrap().iter().filter(|path| *path != "/rich.html").cloned().collect();
     assert!(asked.iter().all(|path| ["/320", "/1400"].contains(&path.as_str())), "{asked:?}");
 }
 

@@ -70,7 +70,7 @@ pub fn rich() -> (Desired, Plan) {
     let pool = json!({ "instance_pool_name": "workers", "node_type_id": "r6id.xlarge", "max_capacity": 40 });
     let manifests = [
         manifest("DatabricksInstancePool", "workers", "", &pool),
-        manifest("DatabricksClusterPolicy", "jobs", "", &json!({ "name": "jobs", "definition": "{}" })),
+        manifest("DatabricksClusterPolicy", "jobs", "", &json!({ "name": "jobs", "definition": {} })),
         job("audience-cleanse", &json!({})),
         job("audience-aggregate", &schedule("0 30 6 ? * 2-6", "Europe/London", "UNPAUSED")),
         job("audience-report", &schedule("0 0 7 1 * ?", "America/New_York", "UNPAUSED")),
@@ -110,7 +110,8 @@ pub fn rich() -> (Desired, Plan) {
     (timeout.origin, timeout.source) = (Some(ChangeOrigin::Manifest), source("audience-aggregate", 22));
     let mut live = field("schedule.pause_status", json!("PAUSED"), json!("UNPAUSED"));
     (live.origin, live.source) = (Some(ChangeOrigin::Drift), source("audience-aggregate", 31));
-    let query = |from: &str| json!(format!("SELECT id, max(seen)\nFROM {from}\nWHERE seen > current_date - 30\nGROUP BY id\n"));
+    let query =
+        |from: &str| json!(format!("SELECT id, max(seen)\nFROM {from}\nWHERE seen > current_date - 30\nGROUP BY id\n"));
     let mut updated = change(
         "DatabricksJob/audience-aggregate",
         Action::Update,
@@ -125,7 +126,10 @@ pub fn rich() -> (Desired, Plan) {
         Action::Create,
         vec![
             added("name", json!("audience-report")),
-            added("tasks", json!([{ "task_key": "main", "notebook_task": { "notebook_path": "/jobs/report" }, "timeout_seconds": 3600 }])),
+            added(
+                "tasks",
+                json!([{ "task_key": "main", "notebook_task": { "notebook_path": "/jobs/report" }, "timeout_seconds": 3600 }]),
+            ),
         ],
     );
     created.next_run = Some("2026-04-01 07:00 America/New_York".into());
@@ -139,14 +143,16 @@ pub fn rich() -> (Desired, Plan) {
     marked.title = "bau-audience-2026-03".into();
     let changes = vec![adopted, replaced, updated, created, gone, marked];
     let mut plan = Decision::of(&desired, desired.vault.clone(), changes).plan;
-    (plan.head, plan.workspace, plan.digest) = (Some("3f2a91c0b1d2".into()), Some("7405612498173021".into()), "9c1f0e6a2b7d".into());
+    (plan.head, plan.workspace, plan.digest) =
+        (Some("3f2a91c0b1d2".into()), Some("7405612498173021".into()), "9c1f0e6a2b7d".into());
     plan.unchanged = 9;
     plan.decisions = desired.count_decisions(|_| true);
     plan.blocked = vec![
         Blocked::by_guard(Guard::RunNow, "starts a run now: the tick of 2026-03-02 04:00 has passed")
             .with_remedy("write `catchUpNow: true` if it is meant"),
     ];
-    plan.notes = vec![Note::general("git does not have commit 0a1b2c3d4e5f: who changed what before it cannot be told")];
+    plan.notes =
+        vec![Note::general("git does not have commit 0a1b2c3d4e5f: who changed what before it cannot be told")];
     let gate = |name: &'static str, holds: bool, says: &str| Gate { name, holds, says: says.into() };
     plan.cutovers = vec![PendingCutover {
         address: address("Wave/1"),
@@ -187,16 +193,22 @@ pub fn many(count: usize) -> (Desired, Plan) {
         job(name, &schedule(&format!("0 {} {} * * ?", at % 60, at % 24), "Europe/London", "UNPAUSED"))
     });
     let shared = [
-        manifest("DatabricksInstancePool", "workers", "", &json!({ "instance_pool_name": "workers", "node_type_id": "r6id.xlarge" })),
-        manifest("DatabricksClusterPolicy", "jobs", "", &json!({ "name": "jobs", "definition": "{}" })),
+        manifest(
+            "DatabricksInstancePool",
+            "workers",
+            "",
+            &json!({ "instance_pool_name": "workers", "node_type_id": "r6id.xlarge" }),
+        ),
+        manifest("DatabricksClusterPolicy", "jobs", "", &json!({ "name": "jobs", "definition": {} })),
     ];
     let desired = World::of(jobs.chain(shared).collect::<Vec<_>>().join("\n")).desired();
     let changes = names.iter().map(|name| {
         let spec = desired.resources.iter().find(|r| r.address.name == *name).unwrap().spec.to_value();
-        let fields = spec.as_object().unwrap().iter().map(|(path, to)| FieldChange {
-            to: Some(to.clone()),
-            ..FieldChange::new(path.as_str(), Op::Add)
-        });
+        let fields = spec
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(path, to)| FieldChange { to: Some(to.clone()), ..FieldChange::new(path.as_str(), Op::Add) });
         change(&format!("DatabricksJob/{name}"), Action::Create, fields.collect())
     });
     let plan = Decision::of(&desired, desired.vault.clone(), changes.collect()).plan;

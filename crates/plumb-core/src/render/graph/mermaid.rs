@@ -15,6 +15,21 @@ const CLASSES: [(&str, &str); 5] = [
     ("neighbour", "stroke-dasharray:5 4"),
 ];
 
+/// As many arrows as Mermaid draws unless the page that it stands in allows more (its `maxEdges`), which GitHub's does not.
+const MOST_EDGES: usize = 500;
+/// As many characters (its `maxTextSize`).
+const MOST_TEXT: usize = 50_000;
+
+/// Why Mermaid would not draw the graph, as this text, where it stands alone; `None` where it does.
+pub fn too_large(graph: &ResourceGraph, text: &str) -> Option<String> {
+    let edges = graph.edges.len();
+    if edges >= MOST_EDGES {
+        return Some(format!("{edges} arrows are too many for Mermaid, which draws fewer than {MOST_EDGES}"));
+    }
+    let long = text.chars().count();
+    (long > MOST_TEXT).then(|| format!("{long} characters are too many for Mermaid, which reads {MOST_TEXT}"))
+}
+
 /// The graph as a Mermaid flowchart: what is needed stands left, an arrow points at it.
 ///
 /// Ids are made of addresses, so a manifest more changes no other line.

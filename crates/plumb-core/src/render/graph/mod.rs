@@ -9,7 +9,7 @@ mod mermaid;
 mod tests;
 
 pub use dot::dot;
-pub use mermaid::mermaid;
+pub use mermaid::{mermaid, too_large};
 
 use super::json::shown;
 use crate::cutover::{WAVE, waves};

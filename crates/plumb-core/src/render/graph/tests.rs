@@ -174,3 +174,17 @@ fn the_text_grows_with_manifests_and_not_faster() {
     assert_eq!((few.0, many.0), (50, 200));
     assert!(many.1 < few.1 * 4 && many.2 < few.2 * 4, "{few:?} {many:?}");
 }
+
+#[test]
+fn what_mermaid_does_not_draw_is_told() {
+    let address = |name: String| Address { kind: "DatabricksJob".to_owned(), name };
+    let of = |edges: usize| {
+        let edge =
+            |at: usize| GraphEdge { from: address(format!("j{at}")), to: address("a".to_owned()), by: Vec::new() };
+        ResourceGraph { nodes: Vec::new(), edges: (0..edges).map(edge).collect() }
+    };
+    assert_eq!(too_large(&of(499), ""), None);
+    assert!(too_large(&of(500), "").is_some_and(|why| why.contains("500 arrows")));
+    assert_eq!(too_large(&of(1), &"é".repeat(50_000)), None);
+    assert!(too_large(&of(1), &"é".repeat(50_001)).is_some());
+}

@@ -40,7 +40,7 @@ pub(super) struct CalendarRow {
     /// Why it starts nothing now; `None` where it does.
     pub paused: Option<String>,
     /// Its next starts, in its own zone.
-    pub starts: Rc<Starts>,
+    pub starts: Rc<ClockStarts>,
 }
 
 /// Something that starts runs at no time that is known.
@@ -54,16 +54,16 @@ pub(super) struct TimelessRow {
 
 /// The starts of a clock within the days.
 #[derive(Default)]
-pub(super) struct Starts {
+pub(super) struct ClockStarts {
     /// All of them, or the first where they are often.
     pub times: Vec<Zoned>,
     /// Whether there are more than are told start by start.
     pub is_often: bool,
 }
 
-impl Starts {
-    fn of(clock: &StartClock, now: Timestamp, end: Timestamp) -> Starts {
-        let mut starts = Starts::default();
+impl ClockStarts {
+    fn of(clock: &StartClock, now: Timestamp, end: Timestamp) -> ClockStarts {
+        let mut starts = ClockStarts::default();
         let mut at = now;
         // A clock that does not move on would never end.
         while let Some(next) = clock.next(at).filter(|next| next.timestamp() > at && next.timestamp() <= end) {
@@ -95,7 +95,7 @@ enum WaveRest {
 /// The calendar of the manifests, once the plan is applied.
 pub(super) fn calendar(page: &PageFacts<'_>) -> PlanCalendar {
     let end = page.now.saturating_add(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::MAX);
-    let mut known: HashMap<String, Rc<Starts>> = HashMap::new();
+    let mut known: HashMap<String, Rc<ClockStarts>> = HashMap::new();
     let (mut rows, mut others) = (Vec::new(), Vec::new());
     let mut zones: BTreeMap<String, (usize, TimeZone)> = BTreeMap::new();
     let of_waves = of_waves(page);
@@ -121,7 +121,7 @@ pub(super) fn calendar(page: &PageFacts<'_>) -> PlanCalendar {
                 StartTimes::Clock(clock) => {
                     let starts = known
                         .entry(clock.key.clone())
-                        .or_insert_with(|| Rc::new(Starts::of(&clock, page.now, end)))
+                        .or_insert_with(|| Rc::new(ClockStarts::of(&clock, page.now, end)))
                         .clone();
                     let zone = clock.zone.iana_name().unwrap_or("UTC").to_owned();
                     zones.entry(zone.clone()).or_insert_with(|| (0, clock.zone.clone())).0 += 1;

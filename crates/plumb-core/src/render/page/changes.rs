@@ -1,13 +1,16 @@
-//! The changes of a plan, the most dangerous first, each folded with its differences.
+//! The changes of a plan, the most dangerous first, each folded with its differences. In a long plan equal changes are told
+//! once, with the names of all.
 
 use super::PageFacts;
+use crate::plan::Plan;
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange};
 use crate::render::body::{self, Sign};
+use crate::render::compact::{COMPACT_ABOVE, groups};
 use crate::render::graph::ResourceGraph;
 use crate::render::markup::html as safe;
 use crate::render::value::quoted;
 use plumb_model::address::Address;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 /// A plan of no more changes than this has them unfolded.
@@ -56,12 +59,43 @@ impl<'g> Neighbours<'g> {
     }
 }
 
+/// Changes that are told once: their places in the plan, and the fields that they have in common.
+struct EqualChanges {
+    all: Vec<usize>,
+    fields: Vec<FieldChange>,
+}
+
+/// Equal changes by the place of the first, where the plan is long. Objects to be made are told by their fields, so each is
+/// told by itself.
+fn equal(page: &PageFacts<'_>, plan: &Plan) -> HashMap<usize, EqualChanges> {
+    let mut equal = HashMap::new();
+    if plan.changes.len() <= COMPACT_ABOVE {
+        return equal;
+    }
+    for group in groups(plan).changes.into_iter().filter(|group| group.changes.len() > 1) {
+        if group.first().action == Action::Create {
+            continue;
+        }
+        let all: Vec<usize> =
+            group.changes.iter().filter_map(|change| page.changed.get(&change.address).copied()).collect();
+        let field =
+            |path: &str, field: &FieldChange| FieldChange { path: path.to_owned(), source: None, ..field.clone() };
+        let fields = group.fields.iter().map(|one| field(&one.path, one.field)).collect();
+        if let Some(first) = all.first() {
+            equal.insert(*first, EqualChanges { fields, all });
+        }
+    }
+    equal
+}
+
 /// The section's text.
 pub(super) fn changes(page: &PageFacts<'_>, graph: &ResourceGraph) -> String {
     let neighbours = Neighbours::of(graph);
     let mut out = String::new();
     let (mut left, mut folded) = (MOST_BYTES, 0);
     let is_small = page.plan.changes.len() <= MOST_OPEN;
+    let equal = equal(page, page.plan);
+    let told: HashSet<usize> = equal.values().flat_map(|one| one.all.iter().skip(1).copied()).collect();
     for (actions, title, class) in GROUPS {
         let all = page.plan.changes.iter().enumerate().filter(|(_, change)| actions.contains(&change.action));
         let mut all = all.peekable();
@@ -72,10 +106,18 @@ pub(super) fn changes(page: &PageFacts<'_>, graph: &ResourceGraph) -> String {
         let mut count = 0;
         for (index, change) in all {
             count += 1;
-            let differences = differences(change, left.min(MOST_OF_ONE));
+            if told.contains(&index) {
+                continue;
+            }
+            let several = equal.get(&index);
+            let fields = several.map_or(&change.fields, |several| &several.fields);
+            let differences = differences(change, fields, left.min(MOST_OF_ONE));
             folded += usize::from(differences.is_none());
             left = left.saturating_sub(differences.as_ref().map_or(0, String::len));
-            one(&mut out, (index, change), class, is_small, differences.as_deref(), &neighbours);
+            match several {
+                Some(several) => alike(&mut out, page.plan, several, class, differences.as_deref()),
+                None => one(&mut out, (index, change), class, is_small, differences.as_deref(), &neighbours),
+            }
         }
         out.insert_str(start, &format!("<h3 class=\"group\">{title} <span class=\"soft\">{count}</span></h3>\n"));
     }
@@ -86,6 +128,73 @@ pub(super) fn changes(page: &PageFacts<'_>, graph: &ResourceGraph) -> String {
         );
     }
     out
+}
+
+/// Several equal changes: what is done to all of them, and the name, place and commit of each.
+fn alike(out: &mut String, plan: &Plan, several: &EqualChanges, class: &str, differences: Option<&str>) {
+    let all: Vec<(usize, &Change)> = several.all.iter().map(|at| (*at, &plan.changes[*at])).collect();
+    let Some((_, first)) = all.first() else { return };
+    let _ = write!(
+        out,
+        "<details class=\"change\"><summary><span class=\"sign {class}\">{}</span><span class=\"who\">{} × <bdi>{}</bdi> <span class=\"soft\">alike</span></span></summary>\n<p class=\"any\">Each {}.</p>\n",
+        safe(body::glyph(first.action)),
+        all.len(),
+        safe(&first.address.kind),
+        safe(done_to_each(first.action)),
+    );
+    marks(out, first);
+    body_of(out, first, differences);
+    out.push_str("<ul class=\"about any\">");
+    for (at, change) in &all {
+        let place = change.source.as_ref().map(|source| match body::commit(source) {
+            Some(commit) => format!(" {}, {commit}", body::place(source)),
+            None => format!(" {}", body::place(source)),
+        });
+        let _ = write!(
+            out,
+            "<li id=\"c{at}\"><bdi>{}</bdi>{}</li>",
+            safe(&change.address.to_string()),
+            safe(&place.unwrap_or_default())
+        );
+    }
+    out.push_str("</ul>\n</details>\n");
+}
+
+/// What is done to each of several.
+fn done_to_each(action: Action) -> &'static str {
+    match action {
+        Action::Adopt => "will take over the existing object of its manifest",
+        Action::Move => "was renamed and keeps its object",
+        _ => "will be updated in place",
+    }
+}
+
+/// What it disrupts, and what is open in its manifest.
+fn marks(out: &mut String, change: &Change) {
+    if change.impacts.is_empty() && change.decisions.is_empty() {
+        return;
+    }
+    out.push_str("<ul class=\"marks\">");
+    for impact in &change.impacts {
+        let _ = write!(out, "<li class=\"bad\">{}</li>", safe(impact));
+    }
+    for open in body::undecided(change) {
+        let _ = write!(out, "<li class=\"none\">{}</li>", safe(&open));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn body_of(out: &mut String, change: &Change, differences: Option<&str>) {
+    match differences {
+        Some("") => {}
+        Some(text) => {
+            let _ = writeln!(out, "<pre class=\"diff\">{text}</pre>");
+        }
+        None => {
+            let fields = super::counted(change.fields.len(), "field is", "fields are");
+            let _ = writeln!(out, "<p class=\"soft\">{fields} left out here.</p>");
+        }
+    }
 }
 
 fn one(
@@ -106,16 +215,7 @@ fn one(
         safe(&quoted(&change.title)),
         safe(&body::done_to(change)),
     );
-    if !change.impacts.is_empty() || !change.decisions.is_empty() {
-        out.push_str("<ul class=\"marks\">");
-        for impact in &change.impacts {
-            let _ = write!(out, "<li class=\"bad\">{}</li>", safe(impact));
-        }
-        for open in body::undecided(change) {
-            let _ = write!(out, "<li class=\"none\">{}</li>", safe(&open));
-        }
-        out.push_str("</ul>\n");
-    }
+    marks(out, change);
     let mut says = body::about(change);
     if change.action != Action::Create {
         says.extend(change.id.as_ref().map(|id| format!("id {id}")));
@@ -144,22 +244,13 @@ fn one(
         }
         out.push_str("</ul>\n");
     }
-    match differences {
-        Some("") => {}
-        Some(text) => {
-            let _ = writeln!(out, "<pre class=\"diff\">{text}</pre>");
-        }
-        None => {
-            let fields = super::counted(change.fields.len(), "field is", "fields are");
-            let _ = writeln!(out, "<p class=\"soft\">{fields} left out here.</p>");
-        }
-    }
+    body_of(out, change, differences);
     out.push_str("</details>\n");
 }
 
 /// The lines of a change's fields; `None` where they take more than is left.
-fn differences(change: &Change, room: usize) -> Option<String> {
-    let fields: Vec<&FieldChange> = change.fields.iter().collect();
+fn differences(change: &Change, fields: &[FieldChange], room: usize) -> Option<String> {
+    let fields: Vec<&FieldChange> = fields.iter().collect();
     let mut out = String::new();
     for line in body::lines(change, &fields, Some(WIDTH)) {
         let (class, sign) = match line.sign {

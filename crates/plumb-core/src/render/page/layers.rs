@@ -1,7 +1,7 @@
 //! Where the boxes of a graph stand: columns by what is needed, rows near what a box is tied to.
 
 /// The column and the row of each of some nodes; rows in halves, so that short columns stand in the middle.
-pub(super) struct Places {
+pub(super) struct BoxPlaces {
     /// What is needed stands left of what needs it.
     pub columns: Vec<usize>,
     /// Twice the row.
@@ -11,8 +11,8 @@ pub(super) struct Places {
 /// How often rows are put into a better order, back and forth.
 const SWEEPS: usize = 4;
 
-/// Places nodes by edges from what needs to what is needed. Linear in both, but for sorting.
-pub(super) fn places(count: usize, edges: &[(usize, usize)]) -> Places {
+/// BoxPlaces nodes by edges from what needs to what is needed. Linear in both, but for sorting.
+pub(super) fn places(count: usize, edges: &[(usize, usize)]) -> BoxPlaces {
     let columns = columns(count, edges);
     let (mut needs, mut users) = (vec![Vec::new(); count], vec![Vec::new(); count]);
     for (from, to) in edges {
@@ -50,7 +50,7 @@ pub(super) fn places(count: usize, edges: &[(usize, usize)]) -> Places {
             set(&mut rows, &by_column[column]);
         }
     }
-    Places { columns, rows }
+    BoxPlaces { columns, rows }
 }
 
 /// The column of each node: one right of the last that it needs. Ties that close a circle count for nothing.

@@ -183,7 +183,7 @@ fn notes(out: &mut String, plan: &Plan) {
     let mut all: Vec<String> = Vec::new();
     all.extend(drifted(plan).into_iter().map(|(address, fields)| {
         let fields = counted(fields, "field was", "fields were");
-        format!("{}: {fields} changed live since the last apply", visible(&address))
+        format!("{}: {fields} changed live since the last apply", visible(&address.to_string()))
     }));
     all.extend(plan.notes.iter().map(|note| {
         let about = note.address.as_ref().map(|address| format!("{address}: ")).unwrap_or_default();

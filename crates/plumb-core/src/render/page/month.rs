@@ -15,6 +15,8 @@ const MOST_A_DAY: usize = 6;
 /// How many rows the list has.
 const MOST_ROWS: usize = 500;
 
+/// A day of the first or the last week that is none of the calendar's.
+const BLANK: &str = "<div class=\"day gone\" aria-hidden=\"true\"></div>";
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// The section's text.
@@ -59,10 +61,8 @@ fn grid(out: &mut String, page: &PageFacts<'_>, calendar: &PlanCalendar) {
         let _ = write!(out, "<p class=\"wd\" aria-hidden=\"true\">{}</p>", &day[..3]);
     });
     out.push('\n');
-    let back = i64::from(calendar.first.weekday().to_monday_zero_offset());
-    for _ in 0..back {
-        out.push_str("<div class=\"day gone\" aria-hidden=\"true\"></div>");
-    }
+    let back = usize::from(calendar.first.weekday().to_monday_zero_offset().unsigned_abs());
+    out.push_str(&BLANK.repeat(back));
     let mut day = calendar.first;
     while day <= calendar.last {
         one_day(out, page, day, day == calendar.first, days.get(&day).map_or(&[], Vec::as_slice));
@@ -71,6 +71,8 @@ fn grid(out: &mut String, page: &PageFacts<'_>, calendar: &PlanCalendar) {
             Err(_) => break,
         }
     }
+    let left = 6 - usize::from(calendar.last.weekday().to_monday_zero_offset().unsigned_abs());
+    out.push_str(&BLANK.repeat(left));
     out.push_str("</div>\n");
     let often: Vec<&CalendarRow> = calendar.rows.iter().filter(|row| row.starts.is_often).collect();
     if !often.is_empty() {
@@ -91,7 +93,7 @@ fn one_day(out: &mut String, page: &PageFacts<'_>, day: Date, is_first: bool, st
     let class = if starts.is_empty() { " none-today" } else { "" };
     let weekend = if matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) { " weekend" } else { "" };
     let number = if is_first || day.day() == 1 { day.strftime("%-d %b") } else { day.strftime("%-d") };
-    let weekday = WEEKDAYS[day.weekday().to_monday_zero_offset() as usize];
+    let weekday = WEEKDAYS[usize::from(day.weekday().to_monday_zero_offset().unsigned_abs())];
     let _ = write!(
         out,
         "<div class=\"day{class}{weekend}\" role=\"listitem\"><p><span class=\"dow\">{weekday} </span><time datetime=\"{day}\">{number}</time></p>"

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 /// How wide and high a box is, and the space between two.
-const BOX: (usize, usize) = (216, 44);
+const BOX: (usize, usize) = (236, 44);
 const GAP: (usize, usize) = (72, 14);
-/// How many columns of text fit into a box.
-const FITS: usize = 27;
+/// How many columns of a name fit into a box, and of what stands below it.
+const FITS: (usize, usize) = (27, 35);
 /// With more boxes than this, those that are alike in all their ties are one.
 const MOST_BOXES: usize = 40;
 /// More boxes than this say nothing to anybody.
@@ -218,10 +218,10 @@ fn one_box(svg: &mut String, page: &PageFacts<'_>, one: &GraphBox<'_>, (x, y): (
         BOX.1,
         x + 16,
         y + 19,
-        safe(&fitted(&visible(&name), FITS)),
+        safe(&fitted(&visible(&name), FITS.0)),
         x + 16,
         y + 35,
-        safe(&fitted(&visible(&below), FITS + 7)),
+        safe(&fitted(&visible(&below), FITS.1)),
     );
 }
 

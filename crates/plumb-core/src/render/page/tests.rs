@@ -138,6 +138,7 @@ fn wave() -> Desired {
     let manifests = [
         manifest("EmrCluster", "old", "", &json!({ "match": { "name": "old-*" }, "desired": "keep" })),
         job("new", json!({})),
+        manifest("AirflowDag", "theirs", "", &json!({ "source": "external" })),
         manifest(
             "AirflowDag",
             "monthly",
@@ -149,7 +150,7 @@ fn wave() -> Desired {
             "Migration",
             "m",
             "",
-            &json!({ "from": { "emr": ["EmrCluster/old"] }, "to": { "jobs": ["DatabricksJob/new"], "dags": ["AirflowDag/monthly"] },
+            &json!({ "from": { "emr": ["EmrCluster/old"], "dags": ["AirflowDag/theirs"] }, "to": { "jobs": ["DatabricksJob/new"], "dags": ["AirflowDag/monthly"] },
                      "wave": "1", "cutover": "2026-05-02" }),
         ),
     ];
@@ -266,6 +267,36 @@ fn a_page_of_a_thousand_changes_stays_small_and_says_what_it_leaves_out() {
     // Alike in all ties: one box.
     assert!(text.contains(">1100 × DatabricksJob</text>"));
     assert!(text.matches("<rect").count() < 12);
+}
+
+#[test]
+fn equal_changes_of_a_long_plan_are_told_once_with_the_names_of_all() {
+    let names: Vec<String> = (0..60).map(|i| format!("job-{i:02}")).collect();
+    let manifests: Vec<String> = names.iter().map(|name| on_pool(name)).chain([pool()]).collect();
+    let desired = World::of(manifests.join("\n")).desired();
+    let update = |name: &String, to: usize| {
+        let field = FieldChange {
+            from: Some(json!(1)),
+            to: Some(json!(to)),
+            ..FieldChange::new("timeout_seconds", Op::Change)
+        };
+        Change { fields: vec![field], ..change("DatabricksJob", name, Action::Update) }
+    };
+    let mut changes: Vec<Change> =
+        names.iter().map(|name| update(name, if name == "job-07" { 3 } else { 2 })).collect();
+    let text = shown(&desired, &plan(&desired, changes.clone()));
+    assert_eq!(text.matches("timeout_seconds = 1 -&gt; 2").count(), 1);
+    assert!(
+        text.contains("59 × <bdi>DatabricksJob</bdi>")
+            && text.contains("<h3 class=\"group\">Update <span class=\"soft\">60</span>")
+    );
+    for at in 0..60 {
+        assert_eq!(text.matches(&format!("id=\"c{at}\"")).count(), 1, "{at}");
+    }
+    // A short plan tells each by itself.
+    changes.truncate(50);
+    let text = shown(&desired, &plan(&desired, changes));
+    assert_eq!(text.matches("timeout_seconds = 1 -&gt; 2").count(), 49);
 }
 
 #[test]
