@@ -67,12 +67,12 @@ struct EqualChanges {
 
 /// Equal changes by the place of the first, where the plan is long. Objects to be made are told by their fields, so each is
 /// told by itself.
-fn equal(page: &PageFacts<'_>, plan: &Plan) -> HashMap<usize, EqualChanges> {
+fn equal(page: &PageFacts<'_>) -> HashMap<usize, EqualChanges> {
     let mut equal = HashMap::new();
-    if plan.changes.len() <= COMPACT_ABOVE {
+    if page.plan.changes.len() <= COMPACT_ABOVE {
         return equal;
     }
-    for group in groups(plan).changes.into_iter().filter(|group| group.changes.len() > 1) {
+    for group in groups(page.plan).changes.into_iter().filter(|group| group.changes.len() > 1) {
         if group.first().action == Action::Create {
             continue;
         }
@@ -94,7 +94,7 @@ pub(super) fn changes(page: &PageFacts<'_>, graph: &ResourceGraph) -> String {
     let mut out = String::new();
     let (mut left, mut folded) = (MOST_BYTES, 0);
     let is_small = page.plan.changes.len() <= MOST_OPEN;
-    let equal = equal(page, page.plan);
+    let equal = equal(page);
     let told: HashSet<usize> = equal.values().flat_map(|one| one.all.iter().skip(1).copied()).collect();
     for (actions, title, class) in GROUPS {
         let all = page.plan.changes.iter().enumerate().filter(|(_, change)| actions.contains(&change.action));
@@ -146,6 +146,7 @@ fn alike(out: &mut String, plan: &Plan, several: &EqualChanges, class: &str, dif
     body_of(out, first, differences);
     out.push_str("<ul class=\"about any\">");
     for (at, change) in &all {
+        let was = change.moved_from.as_ref().map(|old| format!(", was {old},"));
         let place = change.source.as_ref().map(|source| match body::commit(source) {
             Some(commit) => format!(" {}, {commit}", body::place(source)),
             None => format!(" {}", body::place(source)),
@@ -154,7 +155,7 @@ fn alike(out: &mut String, plan: &Plan, several: &EqualChanges, class: &str, dif
             out,
             "<li id=\"c{at}\"><bdi>{}</bdi>{}</li>",
             safe(&change.address.to_string()),
-            safe(&place.unwrap_or_default())
+            safe(&format!("{}{}{}", body::id(change), was.unwrap_or_default(), place.unwrap_or_default()))
         );
     }
     out.push_str("</ul>\n</details>\n");

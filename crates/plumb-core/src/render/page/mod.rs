@@ -79,9 +79,8 @@ pub fn page(input: &PageInput<'_>) -> String {
         section(&mut out, "decisions", "Open decisions", &open);
     }
     out.push_str(
-        "</main>\n<footer><p>Made by <code>plumb plan --output html</code>. The plan's numbers are those of \
-         <code>--output json</code>; secrets are numbers, equal secrets the same one. Ties and next runs are by the manifests alone: \
-         what others made is not known here.</p></footer>\n</body>\n</html>\n",
+        "</main>\n<footer><p>The plan's numbers are those of <code>plumb plan --output json</code>. Secrets are numbers: equal ones are \
+         equal secrets. Ties and next runs are by the manifests alone: what others made is not known here.</p></footer>\n</body>\n</html>\n",
     );
     out
 }

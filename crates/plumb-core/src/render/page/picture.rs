@@ -3,6 +3,7 @@
 use super::PageFacts;
 use super::changes::class;
 use super::layers::places;
+use crate::cutover::waves;
 use crate::plan::Action;
 use crate::render::graph::{GraphEdge, GraphNode, ResourceGraph, whole};
 use crate::render::markup::html as safe;
@@ -28,6 +29,11 @@ const MOST_LISTED: usize = 300;
 pub(super) fn graph_of(page: &PageFacts<'_>) -> ResourceGraph {
     let mut graph = whole(page.desired);
     let known: BTreeSet<Address> = graph.nodes.iter().map(|node| node.address.clone()).collect();
+    let mut of_waves: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+    for wave in waves(page.desired) {
+        let members = wave.members.iter().map(|member| member.resource.address.clone());
+        of_waves.insert(wave.address(), members.collect());
+    }
     let gone = page.plan.changes.iter().filter(|change| !known.contains(&change.address));
     for change in gone {
         // `EmrCluster/legacy/j-1` is drawn as its manifest.
@@ -37,6 +43,13 @@ pub(super) fn graph_of(page: &PageFacts<'_>) -> ResourceGraph {
             continue;
         }
         graph.nodes.push(GraphNode { address: change.address.clone(), selected: true });
+        // A wave of one migration that nobody named.
+        let members = of_waves.remove(&change.address).unwrap_or_default();
+        graph.edges.extend(members.into_iter().map(|to| GraphEdge {
+            from: change.address.clone(),
+            to,
+            by: vec!["wave".to_owned()],
+        }));
         if change.action == Action::Delete {
             let users = change.depends_on.iter();
             graph.edges.extend(users.map(|user| GraphEdge {
