@@ -17,7 +17,9 @@ pub enum GraphForm {
     Json,
 }
 
-impl Forms for GraphForm {}
+impl Forms for GraphForm {
+    const DEFAULT: &'static str = "mermaid";
+}
 
 /// Print what depends on what, as Mermaid or DOT
 ///

@@ -40,7 +40,10 @@ pub enum PlainForm {
 }
 
 /// The forms that a command has: the help lists no others.
-pub trait Forms: ValueEnum + Copy + Default + Send + Sync + 'static {}
+pub trait Forms: ValueEnum + Copy + Default + Send + Sync + 'static {
+    /// The name of the form that nobody has to ask for.
+    const DEFAULT: &'static str = "text";
+}
 impl Forms for Form {}
 impl Forms for ProblemForm {}
 impl Forms for PlainForm {}
@@ -49,7 +52,7 @@ impl Forms for PlainForm {}
 #[derive(Args, Clone, Default)]
 pub struct Output<F: Forms = Form> {
     /// Form of the result
-    #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, short, value_enum, default_value = F::DEFAULT, value_name = "FORM")]
     pub output: F,
     /// Write the result to a file instead of stdout
     #[arg(long, value_name = "FILE")]
