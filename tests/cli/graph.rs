@@ -33,6 +33,7 @@ fn a_graph_is_of_the_manifests_and_asks_no_service() {
       DatabricksJob_etl --> |"instance_pool_id"| DatabricksInstancePool_workers
       DatabricksJob_report --> |"job_id"| DatabricksJob_etl
       classDef databricks stroke:#d9480f,stroke-width:2px
+    --- exit 0
     "#);
     shows!(world.plumb("graph --only workers --output dot"), @r##"
     digraph plumb {
@@ -43,6 +44,7 @@ fn a_graph_is_of_the_manifests_and_asks_no_service() {
       "DatabricksJob/etl" [shape=box color="#d9480f" style=dashed class="DatabricksJob"]
       "DatabricksJob/etl" -> "DatabricksInstancePool/workers" [label="instance_pool_id"]
     }
+    --- exit 0
     "##);
     let graph = world.plumb("graph --output json --only report").code(0).json();
     assert_eq!(graph["format"], "plumb.graph/v1");
