@@ -104,6 +104,8 @@ pub(super) fn picture(page: &PageFacts<'_>, graph: &ResourceGraph) -> String {
     format!("<p class=\"soft\">{}</p>\n{drawn}{}", safe(&says.join(" ")), list(page, &near))
 }
 
+/// What a box is known by: its kind, what is done to it, what it needs and what needs it.
+type BoxKey<'g> = (&'g str, Option<Action>, Vec<usize>, Vec<usize>);
 type Boxes<'g> = (Vec<GraphBox<'g>>, Vec<(usize, usize)>);
 
 /// The boxes, and their ties by places.
@@ -120,14 +122,13 @@ fn boxes<'g>(
         let boxes = nodes.iter().map(|address| GraphBox { of: vec![address], action: action(address) }).collect();
         return (boxes, edges);
     }
-    // What a box is known by: its kind, what is done to it, what it needs and what needs it.
-    let mut keys: Vec<(&str, Option<Action>, Vec<usize>, Vec<usize>)> =
+    let mut keys: Vec<BoxKey<'_>> =
         nodes.iter().map(|address| (address.kind.as_str(), action(address), Vec::new(), Vec::new())).collect();
     for (from, to) in &edges {
         keys[*from].2.push(*to);
         keys[*to].3.push(*from);
     }
-    let mut groups: BTreeMap<&(&str, Option<Action>, Vec<usize>, Vec<usize>), usize> = BTreeMap::new();
+    let mut groups: BTreeMap<&BoxKey<'_>, usize> = BTreeMap::new();
     let mut boxes: Vec<GraphBox<'g>> = Vec::new();
     let mut place = Vec::with_capacity(nodes.len());
     for (at, key) in keys.iter().enumerate() {
