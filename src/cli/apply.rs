@@ -254,7 +254,7 @@ async fn review(
             ui.laid_out(&args.detail.text(plan, style, ui.is_interactive()));
         }
         // Without a pager: what is asked next has to stand below what it is about.
-        None => args.output.plan(plan, args.detail, false, ui)?,
+        None => args.output.plan(&session.page(plan), args.detail, false, ui)?,
         Some(shown) if shown.digest == plan.digest => {}
         Some(_) => {
             let failure = Failure::new(ExitCode::Stale, "the plan is not the one that was shown; nothing was sent")

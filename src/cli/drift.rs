@@ -50,7 +50,7 @@ pub async fn run(global: &Global, args: DriftArgs, ui: &Ui) -> Result<ExitCode, 
         // The other way round: what is live goes into the manifests.
         args.output.write(&render::write_back_text(plan, args.output.style(ui)), ui)?;
     } else {
-        args.output.drift(plan, args.detail, !args.write, ui)?;
+        args.output.drift(&session.page(plan), args.detail, !args.write, ui)?;
     }
     if args.write {
         return write(&session, &decided, &args.selected, ui);

@@ -4,6 +4,7 @@ use crate::ui::{Failure, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::plan::Plan;
 use plumb_core::render::compact::COMPACT_ABOVE;
+use plumb_core::render::page::{PageInput, page};
 use plumb_core::render::{self, ReportedFinding, Style};
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub enum Form {
     Markdown,
     Sarif,
     Junit,
+    Html,
 }
 
 /// The forms of a list of mistakes.
@@ -37,7 +39,10 @@ pub enum PlainForm {
 }
 
 /// The forms that a command has: the help lists no others.
-pub trait Forms: ValueEnum + Copy + Default + Send + Sync + 'static {}
+pub trait Forms: ValueEnum + Copy + Default + Send + Sync + 'static {
+    /// The name of the form that nobody has to ask for.
+    const DEFAULT: &'static str = "text";
+}
 impl Forms for Form {}
 impl Forms for ProblemForm {}
 impl Forms for PlainForm {}
@@ -46,7 +51,7 @@ impl Forms for PlainForm {}
 #[derive(Args, Clone, Default)]
 pub struct Output<F: Forms = Form> {
     /// Form of the result
-    #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, short, value_enum, default_value = F::DEFAULT, value_name = "FORM")]
     pub output: F,
     /// Write the result to a file instead of stdout
     #[arg(long, value_name = "FILE")]
@@ -104,37 +109,40 @@ impl Output {
     /// The form of the result.
     pub fn form(&self) -> Form {
         match &self.out {
-            // Nobody wants a text in a file of that name: a program is to read it.
+            // Nobody wants a text in a file of that name: a program is to read it, or a browser.
             Some(path) if self.output == Form::Text && path.extension().is_some_and(|e| e == "json") => Form::Json,
+            Some(path) if self.output == Form::Text && path.extension().is_some_and(|e| e == "html") => Form::Html,
             _ => self.output,
         }
     }
 
-    /// Writes a plan. What nothing is asked after goes through a pager.
+    /// Writes a plan. What nothing is asked after goes through a pager. A page shows more than the plan says: what the manifests
+    /// have, and from now on.
     ///
     /// # Errors
     /// `--compact` or `--full` with a form that has no short one.
-    pub fn plan(&self, plan: &Plan, detail: Detail, is_paged: bool, ui: &Ui) -> Result<(), Failure> {
-        self.plan_or_drift(plan, detail, is_paged, true, ui)
+    pub fn plan(&self, of: &PageInput<'_>, detail: Detail, is_paged: bool, ui: &Ui) -> Result<(), Failure> {
+        self.plan_or_drift(of, detail, is_paged, true, ui)
     }
 
     /// Writes what drifted: a plan that nothing applies by its digest.
     ///
     /// # Errors
     /// As those of a plan.
-    pub fn drift(&self, plan: &Plan, detail: Detail, is_paged: bool, ui: &Ui) -> Result<(), Failure> {
-        self.plan_or_drift(plan, detail, is_paged, false, ui)
+    pub fn drift(&self, of: &PageInput<'_>, detail: Detail, is_paged: bool, ui: &Ui) -> Result<(), Failure> {
+        self.plan_or_drift(of, detail, is_paged, false, ui)
     }
 
     fn plan_or_drift(
         &self,
-        plan: &Plan,
+        of: &PageInput<'_>,
         detail: Detail,
         is_paged: bool,
         by_hand: bool,
         ui: &Ui,
     ) -> Result<(), Failure> {
         self.check(detail)?;
+        let plan = of.plan;
         let is_terminal = ui.terminal && self.out.is_none();
         let text = match self.form() {
             Form::Text => {
@@ -148,6 +156,7 @@ impl Output {
             Form::Json => render::json(plan).map_err(|e| Failure::error(e.to_string()))?,
             Form::Sarif => sarif(&render::drift(plan))?,
             Form::Junit => render::junit("plumb drift", &render::drift(plan)),
+            Form::Html => page(of),
         };
         self.write(&text, ui)
     }

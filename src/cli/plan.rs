@@ -19,6 +19,7 @@ use plumb_core::plan::{Blocked, Plan};
   plumb plan --target prod
   plumb plan --base origin/main --output markdown --out comment.md
   plumb plan --out plan.json            for `plumb apply plan.json`
+  plumb plan --out plan.html            a page to open, print and forward
   plumb plan --only 'DatabricksJob/audience-*' --detailed-exitcode
 
 Exit codes: 0 planned, 1 error, 2 there are changes (--detailed-exitcode), 3 something is blocked")]
@@ -53,7 +54,7 @@ pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, F
     if args.dangling.allow_dangling {
         pass_guards(&mut plan, &[Override::Dangling], ui);
     }
-    args.output.plan(&plan, args.detail, true, ui)?;
+    args.output.plan(&session.page(&plan), args.detail, true, ui)?;
     Ok(ended(&plan, args.detailed_exitcode))
 }
 

@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 44] = [
+const COMMANDS: [&str; 45] = [
     "init",
     "validate",
     "plan",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 44] = [
     "show",
     "explain",
     "targets",
+    "graph",
     "diagnose",
     "import",
     "import emr",

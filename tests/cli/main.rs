@@ -29,6 +29,7 @@ mod explain;
 mod failures;
 mod first_hour;
 mod forecast;
+mod graph;
 mod guards;
 mod help;
 mod import;

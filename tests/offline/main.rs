@@ -36,6 +36,8 @@ mod duckdb_support;
 #[allow(dead_code)]
 #[path = "../support/github/mod.rs"]
 mod github;
+#[path = "../support/plan_world.rs"]
+mod plan_world;
 #[path = "../support/parity_reports.rs"]
 mod reports;
 // Not all of it is needed here.

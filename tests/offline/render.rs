@@ -97,7 +97,10 @@ const HIDDEN: [char; 7] = ['\u{1b}', '\u{9b}', '\r', '\t', '\u{202e}', '\u{200b}
 fn hostile_names_do_nothing() {
     let (_, plan) = cases::all().into_iter().find(|(name, _)| *name == "hostile").unwrap();
     let findings = render::drift(&plan);
+    let desired = crate::plan_world::World::of("").desired();
+    let now = "2026-03-22T10:30:00Z".parse().unwrap();
     let renderings = [
+        render::page::page(&render::page::PageInput { plan: &plan, desired: &desired, now }),
         text(&plan, 80),
         text(&plan, 200),
         markdown(&plan),

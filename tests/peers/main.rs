@@ -17,6 +17,7 @@ mod pages;
 mod parity;
 mod parity_s3;
 mod parity_workflow;
+mod plan_page;
 mod sandbox;
 mod workflows;
 
@@ -32,6 +33,14 @@ mod golden_plans;
 #[allow(dead_code)]
 #[path = "../support/moto.rs"]
 mod moto;
+// Not all of it is needed here.
+#[allow(dead_code)]
+#[path = "../offline/golden_plans.rs"]
+mod golden_plans;
+#[path = "../support/page_plans.rs"]
+mod page_plans;
+#[path = "../support/plan_world.rs"]
+mod plan_world;
 #[path = "../support/parity_reports.rs"]
 mod reports;
 // Not all of it is needed here.

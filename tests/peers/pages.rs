@@ -83,7 +83,7 @@ pub(crate) fn serve(pages: BTreeMap<String, String>) -> PageServer {
 }
 
 /// The page that looks at others. Frames take over the colours that the browser prefers only where this page allows both.
-fn looker(names: &[String]) -> String {
+fn looker(names: &[String], widths: &[u32]) -> String {
     let names = serde_json::to_string(names).unwrap();
     format!(
         r#"<!DOCTYPE html><html style="color-scheme:light dark"><head><link rel="icon" href="data:,"></head><body><script>
@@ -131,7 +131,7 @@ const look = frame => {{
 }};
 (async () => {{
     const all = {{}};
-    for (const name of {names}) for (const width of {WIDTHS:?}) {{
+    for (const name of {names}) for (const width of {widths:?}) {{
         const frame = document.createElement('iframe');
         frame.style.cssText = `width:${{width}}px;height:900px;border:0`;
         const loaded = new Promise(done => frame.onload = done);
@@ -172,9 +172,19 @@ pub(crate) fn looked_at(
     is_dark: bool,
     pages: &BTreeMap<String, String>,
 ) -> (BTreeMap<String, Value>, Vec<String>, Vec<String>) {
+    looked_at_widths(program, is_dark, pages, &WIDTHS)
+}
+
+/// The same at other widths, in CSS pixels.
+pub(crate) fn looked_at_widths(
+    program: &Path,
+    is_dark: bool,
+    pages: &BTreeMap<String, String>,
+    widths: &[u32],
+) -> (BTreeMap<String, Value>, Vec<String>, Vec<String>) {
     let names: Vec<String> = pages.keys().cloned().collect();
     let mut all = pages.clone();
-    all.insert("/look".into(), looker(&names));
+    all.insert("/look".into(), looker(&names, widths));
     let server = serve(all);
     let (dom, said) = browse(program, is_dark, &["--dump-dom".into()], &format!("{}/look", server.address));
     let seen = dom.split("<pre id=\"seen\">").nth(1).and_then(|rest| rest.split("</pre>").next());

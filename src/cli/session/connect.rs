@@ -58,6 +58,11 @@ impl Session {
         self.clock.now()
     }
 
+    /// What a page of a plan is made of.
+    pub fn page<'a>(&'a self, plan: &'a Plan) -> PageInput<'a> {
+        PageInput { plan, desired: &self.project.desired, now: self.now() }
+    }
+
     /// How fast a service is sent requests.
     pub(super) fn pace(&self, system: System) -> Pace {
         let asked = match system {

@@ -14,6 +14,7 @@ pub mod old;
 pub mod prices;
 pub mod reading;
 mod spec;
+mod starts;
 pub mod teardown;
 pub mod teardown_spec;
 
@@ -109,6 +110,7 @@ pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
 pub use reading::{Details, Unreadable, Whose};
 pub use spec::{CheckNotes, SpecType};
+pub use starts::{LookedUp, StartClock, StartRule, StartTimes};
 
 /// Every kind that plumb knows, in the order of their names.
 pub fn all() -> &'static [&'static dyn Kind] {
@@ -357,6 +359,14 @@ pub trait Kind: Send + Sync + 'static {
     /// When the clock starts the object next, once the step is done: `2024-05-02 04:00 Europe/London`.
     fn next_run(&self, _step: &Step<'_>) -> Option<String> {
         None
+    }
+    /// What starts runs of an object of that spec by itself, in the order of the spec; nothing where people or other objects do.
+    fn starts(&self, _spec: &Value) -> Vec<StartRule> {
+        Vec::new()
+    }
+    /// The objects that its runs look up by their names, by a spec.
+    fn looks_up(&self, _spec: &Value) -> Vec<LookedUp> {
+        Vec::new()
     }
     /// Whether a change has reached what `expect` says (see [`plumb_model::call::WaitFor`]). `memory` is `Null` at the first
     /// look and stays what it was left as from look to look.

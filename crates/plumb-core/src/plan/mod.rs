@@ -46,7 +46,7 @@ mod decisions_tests;
 mod held_tests;
 #[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]
-mod plan_world;
+pub(crate) mod plan_world;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -71,6 +71,21 @@ pub fn whole(text: &str) -> Option<Address> {
     (!name.contains('}')).then(|| Address { kind: kind.into(), name: name.into() })
 }
 
+/// Gives every reference in a value, with the member that it stands in: `instance_pool_id`. Below a list that is the list's.
+pub fn places<'v>(value: &'v Value, member: &'v str, see: &mut dyn FnMut(&'v str, Address)) {
+    match value {
+        Value::String(text) => {
+            replace(text, OPEN, |address| {
+                see(member, address.clone());
+                None
+            });
+        }
+        Value::Array(items) => items.iter().for_each(|item| places(item, member, see)),
+        Value::Object(map) => map.iter().for_each(|(member, value)| places(value, member, see)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Fills in, at the time of sending, the ids that were made meanwhile. `id` stands for `${id}`, the object of the call
 /// itself. Fails with the address of an id that is still unknown.
 pub fn fill_late(value: &Value, ids: &BTreeMap<Address, String>, id: Option<&str>) -> Result<Value, String> {
@@ -104,7 +119,7 @@ pub fn fill_late_text(text: &str, ids: &BTreeMap<Address, String>, id: Option<&s
     }
 }
 
-fn replace(text: &str, open: &str, id: impl Fn(&Address) -> Option<String>) -> String {
+fn replace(text: &str, open: &str, mut id: impl FnMut(&Address) -> Option<String>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(open) {
@@ -112,7 +127,7 @@ fn replace(text: &str, open: &str, id: impl Fn(&Address) -> Option<String>) -> S
         let inner = &rest[start + open.len()..start + end];
         let address = inner.split_once('.').map(|(kind, name)| Address { kind: kind.into(), name: name.into() });
         out.push_str(&rest[..start]);
-        match address.as_ref().and_then(&id) {
+        match address.as_ref().and_then(&mut id) {
             Some(id) => out.push_str(&id),
             None => out.push_str(&rest[start..=start + end]),
         }

@@ -15,15 +15,15 @@ const QUESTION: usize = 160;
 
 /// An open decision, and whose it is.
 #[derive(Serialize)]
-struct ListedDecision {
+pub(super) struct ListedDecision {
     pipeline: String,
-    address: String,
+    pub address: String,
     #[serde(flatten)]
-    place: DecisionPlace,
+    pub place: DecisionPlace,
 }
 
 /// Every open decision of the manifests, pipeline by pipeline.
-fn listed(desired: &Desired) -> Vec<ListedDecision> {
+pub(super) fn listed(desired: &Desired) -> Vec<ListedDecision> {
     let mut all: Vec<ListedDecision> = Vec::new();
     for (pipeline, resource) in desired.undecided() {
         let one = |decision: &OpenDecision| ListedDecision {
@@ -38,7 +38,7 @@ fn listed(desired: &Desired) -> Vec<ListedDecision> {
 }
 
 /// Where a decision is open. What the environment keeps secret is not shown of it.
-fn place(desired: &Desired, decision: &OpenDecision) -> DecisionPlace {
+pub(super) fn place(desired: &Desired, decision: &OpenDecision) -> DecisionPlace {
     let what = Numbers::default().show_text(&desired.vault.seal_text(&decision.what));
     let (file, line) = (&desired.files.get(decision.span.file).path, desired.files.position(decision.span).0);
     DecisionPlace { what, file: file.clone(), line }

@@ -4,15 +4,18 @@
 //! error, tags) completes it. A change writes the file, waits until Airflow has parsed that very version, and only then
 //! switches the DAG on. A delete first takes the DAG out of the file and keeps the mark, until Airflow has let go of it.
 
+use super::connection::AirflowConnection;
 use super::dag_check;
 use super::dag_live::{self, in_short, is_about, is_stale};
 use super::dag_runs::{self, Due};
 use super::dag_spec::DagSpec;
+use super::pool::AirflowPool;
 use super::python::{self, HEADER};
+use crate::kinds::databricks::job::DatabricksJob;
 use crate::kinds::teardown::StarterKind;
 use crate::kinds::{
-    Impact, ImpactClass, Kind, MarkPlace, Observed, RunNow, SpecType, Step, UnknownSettings, Unreadable, Unsupported,
-    Verb,
+    Impact, ImpactClass, Kind, LookedUp, MarkPlace, Observed, RunNow, SpecType, StartRule, Step, UnknownSettings,
+    Unreadable, Unsupported, Verb,
 };
 use plumb_model::call::{Call, Method, Ready, System, WaitFor};
 use plumb_model::read::{Pages, Read};
@@ -370,6 +373,25 @@ impl Kind for AirflowDag {
             return None;
         }
         dag_runs::next(&spec, step.now).map(|due| due.words())
+    }
+
+    fn starts(&self, spec: &Value) -> Vec<StartRule> {
+        let spec: DagSpec = serde_json::from_value(spec.clone()).unwrap_or_default();
+        dag_runs::starts(&spec).into_iter().collect()
+    }
+
+    fn looks_up(&self, spec: &Value) -> Vec<LookedUp> {
+        let mut found = Vec::new();
+        let tasks = spec["tasks"].as_array().into_iter().flatten();
+        for part in tasks.chain(spec.get("defaults")) {
+            for (by, kind) in
+                [("job", DatabricksJob::NAME), ("pool", AirflowPool.name()), ("connection", AirflowConnection.name())]
+            {
+                let title = part.get(by).and_then(Value::as_str).map(str::to_owned);
+                found.extend(title.map(|title| LookedUp { by, kind, title }));
+            }
+        }
+        found
     }
 
     fn settled(&self, expect: &Value, looks: &[Value], memory: &mut Value) -> Ready {

@@ -1,6 +1,7 @@
 //! When a DAG's next run is due, and for which time: as Airflow's own timetables have it. Pure; the time is passed in.
 
 use super::dag_spec::{DagSpec, DataInterval};
+use crate::kinds::{StartClock, StartRule, StartTimes};
 use croner::{
     Cron,
     parser::{CronParser, Seconds},
@@ -111,6 +112,35 @@ pub fn next(spec: &DagSpec, now: Timestamp) -> Option<Due> {
     }
     let end = spec.end_date.as_deref().and_then(|end| moment(end, &zone(spec)?));
     end.is_none_or(|end| due.start <= end).then_some(due)
+}
+
+/// What starts runs of the DAG.
+pub fn starts(spec: &DagSpec) -> Option<StartRule> {
+    let is_paused = spec.paused == Some(true);
+    if spec.is_external() {
+        let when = StartTimes::Unknown("the code that defines the DAG has its schedule".to_owned());
+        return Some(StartRule { says: "defined by others".to_owned(), is_paused, when });
+    }
+    let schedule = spec.schedule.as_ref()?;
+    let Some(cron) = schedule.cron.as_deref() else {
+        let assets = schedule.assets.as_deref().unwrap_or_default().join(", ");
+        return Some(StartRule::timeless(format!("updates of {assets}"), is_paused));
+    };
+    let when = match (cron, parse(cron), zone(spec)) {
+        ("@once", ..) => return Some(StartRule::timeless("once, as soon as it is on", is_paused)),
+        ("@continuous", ..) => {
+            let says = "continuous: a run begins when the one before has ended";
+            return Some(StartRule::timeless(says, is_paused));
+        }
+        (_, Ok(_), Some(zone)) => {
+            let times = (spec.timezone(), &spec.start_date, &spec.end_date, schedule.data_interval, spec.catchup);
+            let (key, spec) = (format!("{cron} {times:?}"), spec.clone());
+            StartTimes::Clock(StartClock::new(zone, key, move |after| next(&spec, after).map(|due| due.at)))
+        }
+        (_, Err(why), _) => StartTimes::Unknown(format!("the expression cannot be read: {why}")),
+        (_, _, None) => StartTimes::Unknown(format!("`{}` is no time zone that is known here", spec.timezone())),
+    };
+    Some(StartRule { says: cron.to_owned(), is_paused, when })
 }
 
 /// How many runs are due at `now` if each tick since the start is made up for; counted up to `most`.

@@ -16,7 +16,8 @@ use super::{job_check, permissions, triggers};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::teardown::{RunEnd, SuccessorKind};
 use crate::kinds::{
-    Details, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb, reading,
+    Details, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, StartRule, Step, Unreadable, Unsupported, Verb,
+    reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -415,6 +416,10 @@ impl Kind for DatabricksJob {
 
     fn next_run(&self, step: &Step<'_>) -> Option<String> {
         triggers::next_run(step.body, step.now)
+    }
+
+    fn starts(&self, spec: &Value) -> Vec<StartRule> {
+        triggers::starts(spec)
     }
 
     /// What made the job until now is no part of what it is to be.

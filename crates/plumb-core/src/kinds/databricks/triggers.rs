@@ -1,6 +1,7 @@
 //! What starts a job: a schedule, a trigger, several triggers, or its own end (continuous).
 
 use super::undeclared::is_absent;
+use crate::kinds::{StartClock, StartRule, StartTimes};
 use croner::{
     Cron,
     parser::{CronParser, Seconds},
@@ -313,17 +314,74 @@ pub(super) fn quartz(expression: &str) -> Result<Cron, String> {
 /// When a job's settings let the clock start it next, after `now`: `2024-05-02 04:00 Europe/London`. The first, where several
 /// schedules do; `None` where none does, or all are paused.
 pub(super) fn next_run(settings: &Value, now: Timestamp) -> Option<String> {
-    let running = |entry: &&Value| entry["pause_status"] != "PAUSED";
-    let triggers = settings["triggers"].as_array().into_iter().flatten().filter(running).map(|t| &t["schedule"]);
-    let schedules = settings.get("schedule").into_iter().chain(triggers).filter(running);
-    let next = schedules.filter_map(|schedule| {
-        let zone = TimeZone::get(schedule["timezone_id"].as_str()?).ok()?;
-        let cron = quartz(schedule["quartz_cron_expression"].as_str()?).ok()?;
-        cron.find_next_occurrence(&now.to_zoned(zone), false).ok()
+    let next = starts(settings).into_iter().filter(|rule| !rule.is_paused).filter_map(|rule| match rule.when {
+        StartTimes::Clock(clock) => clock.next(now),
+        StartTimes::NoTime | StartTimes::Unknown(_) => None,
     });
     let first = next.min_by_key(jiff::Zoned::timestamp)?;
     let zone = first.time_zone().iana_name().unwrap_or("UTC").to_owned();
     Some(format!("{} {zone}", first.strftime("%Y-%m-%d %H:%M")))
+}
+
+/// What starts a job by its settings.
+pub(super) fn starts(settings: &Value) -> Vec<StartRule> {
+    let of = |member: &str| settings.get(member).filter(|value| value.is_object());
+    let mut rules: Vec<StartRule> = of("schedule").into_iter().map(|one| cron(one, is_paused(one))).collect();
+    rules.extend(of("continuous").map(|one| StartRule::timeless(CONTINUOUS, is_paused(one))));
+    let several = settings["triggers"].as_array().into_iter().flatten();
+    rules.extend(of("trigger").into_iter().chain(several).filter_map(trigger));
+    rules
+}
+
+/// What is said of a job that follows its own end.
+const CONTINUOUS: &str = "continuous: a run begins when the one before has ended";
+
+fn is_paused(entry: &Value) -> bool {
+    entry["pause_status"] == "PAUSED"
+}
+
+fn cron(schedule: &Value, is_paused: bool) -> StartRule {
+    let text = |member: &str| schedule[member].as_str().unwrap_or_default().to_owned();
+    let (expression, zone) = (text("quartz_cron_expression"), text("timezone_id"));
+    let when = match (quartz(&expression), TimeZone::get(&zone)) {
+        (Ok(cron), Ok(found)) => {
+            let at = found.clone();
+            let next = move |after: Timestamp| cron.find_next_occurrence(&after.to_zoned(at.clone()), false).ok();
+            StartTimes::Clock(StartClock::new(found, format!("{expression} {zone}"), next))
+        }
+        (Err(why), _) => StartTimes::Unknown(format!("the expression cannot be read: {why}")),
+        (_, Err(_)) => StartTimes::Unknown(format!("`{zone}` is no time zone that is known here")),
+    };
+    StartRule { says: expression, is_paused, when }
+}
+
+fn trigger(trigger: &Value) -> Option<StartRule> {
+    let is_paused = is_paused(trigger);
+    if trigger["schedule"].is_object() {
+        return Some(cron(&trigger["schedule"], is_paused));
+    }
+    let text = |pointer: &str| trigger.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if trigger["periodic"].is_object() {
+        let every = trigger["periodic"]["interval"].as_i64().unwrap_or_default();
+        let unit = text("/periodic/unit").to_lowercase();
+        let when = StartTimes::Unknown("it counts from when the trigger was set".to_owned());
+        return Some(StartRule { says: format!("every {every} {unit}"), is_paused, when });
+    }
+    let says = if trigger["continuous"].is_object() {
+        CONTINUOUS.to_owned()
+    } else if trigger["file_arrival"].is_object() {
+        format!("new files in {}", text("/file_arrival/url"))
+    } else if trigger["job_completion"].is_object() {
+        "the end of other jobs' runs".to_owned()
+    } else if trigger["model"].is_object() {
+        "changes of a model".to_owned()
+    } else if trigger["table_update"].is_object() {
+        let tables = trigger["table_update"]["table_names"].as_array().into_iter().flatten();
+        format!("new data in {}", tables.filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+    } else {
+        return None;
+    };
+    Some(StartRule::timeless(says, is_paused))
 }
 
 #[cfg(test)]
@@ -357,5 +415,45 @@ mod tests {
         assert_eq!(next(json!({ "schedule": at("0 0 4 2 * ? 2020", "UTC", None) })), None);
         assert_eq!(next(json!({ "schedule": at("nonsense", "Nowhere", None) })), None);
         assert_eq!(next(json!({})), None);
+    }
+
+    #[test]
+    fn what_has_no_time_says_what_it_waits_for() {
+        let told = |settings: Value| -> Vec<(String, bool, &'static str)> {
+            let sort = |when: &StartTimes| match when {
+                StartTimes::Clock(_) => "clock",
+                StartTimes::NoTime => "no time",
+                StartTimes::Unknown(_) => "unknown",
+            };
+            starts(&settings).into_iter().map(|rule| (rule.says, rule.is_paused, sort(&rule.when))).collect()
+        };
+        let cron = json!({ "quartz_cron_expression": "0 0 4 2 * ?", "timezone_id": "UTC" });
+        let several = json!({ "triggers": [
+            { "schedule": cron }, { "schedule": cron, "pause_status": "PAUSED" },
+            { "periodic": { "interval": 3, "unit": "DAYS" } },
+            { "file_arrival": { "url": "s3://acme/in" }, "pause_status": "PAUSED" },
+            { "table_update": { "table_names": ["a.b.c", "a.b.d"] } },
+            { "job_completion": { "jobs": [] } }, { "model": { "condition": "MODEL_CREATED" } }, { "continuous": {} },
+        ]});
+        let row = |says: &str, is_paused: bool, sort: &'static str| (says.to_owned(), is_paused, sort);
+        let wanted = [
+            row("0 0 4 2 * ?", false, "clock"),
+            row("0 0 4 2 * ?", true, "clock"),
+            row("every 3 days", false, "unknown"),
+            row("new files in s3://acme/in", true, "no time"),
+            row("new data in a.b.c, a.b.d", false, "no time"),
+            row("the end of other jobs' runs", false, "no time"),
+            row("changes of a model", false, "no time"),
+            row(CONTINUOUS, false, "no time"),
+        ];
+        assert_eq!(told(several), wanted);
+        assert_eq!(told(json!({ "continuous": { "pause_status": "PAUSED" } })), [row(CONTINUOUS, true, "no time")]);
+        assert_eq!(
+            told(json!({ "trigger": { "file_arrival": { "url": "s3://a" } } })),
+            [row("new files in s3://a", false, "no time")]
+        );
+        let bad = json!({ "schedule": { "quartz_cron_expression": "soon", "timezone_id": "UTC" } });
+        assert_eq!(told(bad), [row("soon", false, "unknown")]);
+        assert_eq!(told(json!({ "name": "by hand" })), []);
     }
 }
