@@ -191,6 +191,11 @@ enum Command {
     Version(version::Version),
 }
 
+/// The whole command line, as a tree: what documents and shells are told of it.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command line and returns the exit code.
 pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
@@ -274,7 +279,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,
-        Command::Completions(args) => completions::run(args, ui, <Cli as clap::CommandFactory>::command()),
+        Command::Completions(args) => completions::run(args, ui, self::command()),
         Command::Man(args) => man::run(args, ui),
         Command::Version(args) => version::run(args, ui),
     }

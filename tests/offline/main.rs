@@ -16,6 +16,7 @@ mod inventory;
 mod manifests;
 mod pace;
 mod parity_reports;
+mod reference;
 mod render;
 mod sandbox_answers;
 mod sandbox_state;
