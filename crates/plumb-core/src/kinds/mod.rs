@@ -164,6 +164,17 @@ pub fn find(name: &str) -> Option<&'static dyn Kind> {
     all().iter().copied().find(|k| k.name() == name)
 }
 
+/// The kinds of a list that a word may mean: the one that is called so (`DatabricksJob`, `job`), else those whose last word it
+/// is (`pool`).
+pub fn called(list: &[&'static dyn Kind], word: &str) -> Vec<&'static dyn Kind> {
+    let is = |k: &&&'static dyn Kind| [k.name(), k.noun()].iter().any(|name| name.eq_ignore_ascii_case(word));
+    if let Some(kind) = list.iter().find(is) {
+        return vec![*kind];
+    }
+    let last = |k: &&'static dyn Kind| k.noun().rsplit(' ').next().is_some_and(|last| last.eq_ignore_ascii_case(word));
+    list.iter().copied().filter(last).collect()
+}
+
 /// A live object, brought into the shape of its kind's spec.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {

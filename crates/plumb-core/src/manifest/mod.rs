@@ -223,4 +223,5 @@ pub use source::{
     InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml, tidy,
 };
 pub use walk::path;
+pub(crate) use walk::{PathStep, split};
 pub use warnings::{Warning, warnings};

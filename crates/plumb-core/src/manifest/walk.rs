@@ -87,14 +87,14 @@ fn step<'n, 'r>(
 
 /// One step of a path as a person writes it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum PathStep {
+pub(crate) enum PathStep {
     Name(String),
     /// In brackets: the key or number of an element, or a quoted key of a map.
     Bracket(String),
 }
 
 /// Splits `tasks[aggregate].new_cluster.spark_conf["a.b"]`.
-pub(super) fn split(path: &str) -> Result<Vec<PathStep>, String> {
+pub(crate) fn split(path: &str) -> Result<Vec<PathStep>, String> {
     let mut out = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {

@@ -124,7 +124,7 @@ pub(super) fn shortened(name: &str, limit: usize) -> String {
 }
 
 /// The text broken at spaces into lines of at most `width` columns; a longer word stays whole.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         match lines.last_mut() {

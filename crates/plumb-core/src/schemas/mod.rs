@@ -1,6 +1,15 @@
-//! The JSON Schemas that are published: of manifests, of `plumb.yaml`, of the outputs. Editors and pipelines read them.
+//! The JSON Schemas that are published: of manifests, of `plumb.yaml`, of the outputs. Editors and pipelines read them. And
+//! what they say of one field, for people.
 
 mod document;
+mod explain;
+mod explain_text;
+mod place;
+mod rule_words;
 mod write;
 
+pub use explain::{Explained, FieldDoc, FieldLine, UnknownField};
+pub use explain_text::{field_text, kinds_text};
+pub use place::AllowedValue;
+pub use rule_words::RuleWords;
 pub use write::{documents, documents_of, files, text};

@@ -132,7 +132,7 @@ fn any(kinds: &[&str]) -> Value {
 }
 
 /// The schema of a type, all in one piece: without definitions, whose names could be a kind's too.
-fn whole<T: JsonSchema>() -> Value {
+pub(super) fn whole<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12()
         .with(|s| s.inline_subschemas = true)
         .into_generator()
@@ -173,6 +173,11 @@ fn plain(mut schema: Value) -> Value {
     schema
 }
 
+/// A doc comment without the line breaks that it has for the source's sake: a paragraph is a line.
+pub(super) fn one_line(text: &str) -> String {
+    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
+}
+
 fn strip(schema: &mut Value) {
     let Some(members) = schema.as_object_mut() else { return };
     members.remove("x-plumb");
@@ -181,7 +186,7 @@ fn strip(schema: &mut Value) {
         members.remove("format");
     }
     if let Some(Value::String(text)) = members.get_mut("description") {
-        *text = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+        *text = one_line(text);
     }
     for inner in places(members) {
         strip(inner);
