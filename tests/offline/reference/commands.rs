@@ -173,3 +173,48 @@ fn options_are_written_as_they_are_typed() {
     assert!(meaning(&find(plan, "target")).ends_with("Environment: `PLUMB_TARGET`."));
     assert!(tree.contains_key("migrate cutover") && !tree.contains_key("help"));
 }
+
+/// The variables of the environment that a source reads by name.
+fn read_by_name(source: &str) -> Vec<&str> {
+    let all = source.split("env(\"").skip(1);
+    all.map(|rest| rest.split('"').next().unwrap()).filter(|name| name.starts_with("PLUMB_")).collect()
+}
+
+#[test]
+fn every_variable_of_the_environment_stands_in_the_documents() {
+    let source = std::fs::read_to_string(super::root().join("src/settings.rs")).unwrap();
+    let mut names: Vec<String> = read_by_name(&source).into_iter().map(str::to_owned).collect();
+    let tree = tree();
+    let arguments = tree.values().flat_map(|command| command.get_arguments());
+    names.extend(arguments.filter_map(|arg| Some(arg.get_env()?.to_string_lossy().into_owned())));
+    names.extend(["PLUMB_NOW", "NO_COLOR"].map(str::to_owned));
+    let text = &documents()["docs/commands.md"];
+    let missing: Vec<&String> = names.iter().filter(|name| !text.contains(&format!("`{name}`"))).collect();
+    assert!(names.len() > 8 && missing.is_empty(), "docs/commands.md lacks {missing:?}");
+    assert_eq!(read_by_name("env(\"PLUMB_A\").or(env(\"HOME\")); env(\"PLUMB_B\")"), ["PLUMB_A", "PLUMB_B"]);
+}
+
+/// Documents that name options of other programs, which nobody here can look up.
+const OF_OTHERS: [&str; 6] =
+    ["docs/cost-facts.md", "docs/emr-import.md", "docs/emr-translation.md", "docs/emr.md", "docs/performance.md", "docs/secrets.md"];
+
+#[test]
+fn every_option_that_a_document_names_exists() {
+    let tree = tree();
+    let mut known: Vec<&str> = tree.values().flat_map(|c| c.get_arguments().filter_map(|arg| arg.get_long())).collect();
+    known.extend(["help", "version"]);
+    let (mut count, mut lost) = (0, Vec::new());
+    for (path, text) in documents().iter().filter(|(path, _)| !OF_OTHERS.contains(&path.as_str())) {
+        let spans = text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2));
+        for option in spans.filter_map(|span| span.strip_prefix("--")) {
+            let name = option.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next().unwrap();
+            count += 1;
+            // `--allow-…` stands for several.
+            if !known.contains(&name) && !(option.ends_with('…') && known.iter().any(|one| one.starts_with(name))) {
+                lost.push(format!("{path}: --{option}"));
+            }
+        }
+    }
+    assert!(count > 200, "only {count} options were found");
+    assert!(lost.is_empty(), "no command has {lost:#?}");
+}
