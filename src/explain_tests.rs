@@ -44,7 +44,7 @@ fn commit(git: &Repository, branch: &str, parent: Option<&str>) -> String {
 
 fn with_history<T>(folder: &Path, then: impl FnOnce(&History<'_>) -> T) -> T {
     let repo = Repo::open(folder).unwrap().unwrap();
-    let request = Request { target: Some("prod".into()), variables: BTreeMap::new(), env: &|_| None, user: None };
+    let request = Request { target: Some("prod".into()), variables: Default::default(), env: &|_| None, user: None };
     let load = |source: &dyn ManifestSource| manifest::load(source, &request, kinds::all());
     let paths = ["plumb.yaml".to_owned(), "manifests".to_owned()];
     then(&History { repo: &repo, paths: &paths, load: &load })

@@ -96,6 +96,14 @@ pub fn cache_folder() -> Option<PathBuf> {
     })
 }
 
+/// The variable that a shell's script sets to the shell's name when it asks how to complete a line.
+pub const COMPLETING: &str = "PLUMB_COMPLETE";
+
+/// The shell that asks how to complete a line, where one does.
+pub fn completing() -> Option<String> {
+    env(COMPLETING)
+}
+
 /// Whether this runs in continuous integration, on files that may be anybody's.
 pub fn in_ci() -> bool {
     ["CI", "GITHUB_ACTIONS"].iter().any(|name| env(name).is_some_and(|v| v != "false"))

@@ -1,9 +1,13 @@
 //! `plumb completions`.
 
+use super::complete;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 
 /// Print a shell's completion script
+///
+/// The script asks plumb at the Tab key. So it also completes the targets, addresses and kinds of the project in the current folder,
+/// and stays right when plumb is updated.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  plumb completions bash > /etc/bash_completion.d/plumb\n  source <(plumb completions zsh)"
@@ -15,9 +19,7 @@ pub struct Completions {
 }
 
 /// Prints the script.
-pub fn run(args: Completions, ui: &Ui, mut command: clap::Command) -> Result<ExitCode, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "plumb", &mut script);
-    ui.data(&String::from_utf8_lossy(&script))?;
+pub fn run(args: Completions, ui: &Ui) -> Result<ExitCode, Failure> {
+    ui.data(&complete::script(args.shell)?)?;
     Ok(ExitCode::Ok)
 }

@@ -2,11 +2,13 @@
 
 mod apply;
 mod ci;
+mod complete;
 mod completions;
 mod cost;
 pub mod demo;
 mod diagnose;
 mod drift;
+mod elsewhere;
 mod embedded;
 mod emr;
 mod explain;
@@ -39,7 +41,9 @@ mod version;
 
 use crate::settings;
 use crate::ui::{Colour, ExitCode, Failure, Streams, Ui, Volume, log};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
+use plumb_core::manifest::{MOST_BYTES_A_FILE, VariableFile};
 use plumb_model::limits::Pace;
 use std::path::{Path, PathBuf};
 
@@ -114,11 +118,14 @@ enum When {
 #[derive(Args, Clone, Default)]
 struct Targeted {
     /// Target of plumb.yaml [default: the one with `default: true`]
-    #[arg(long, short, value_name = "NAME", env = "PLUMB_TARGET")]
+    #[arg(long, short, value_name = "NAME", env = "PLUMB_TARGET", add = ArgValueCandidates::new(complete::targets))]
     target: Option<String>,
     /// Set a variable, over the project's and the target's value
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     vars: Vec<(String, String)>,
+    /// Set variables by a YAML or JSON file, under --var; of several files the later one counts
+    #[arg(long = "var-file", value_name = "FILE", value_parser = variable_file)]
+    var_files: Vec<VariableFile>,
     /// Whether manifests see no variable of the environment: those of strangers.
     #[arg(skip)]
     sealed: bool,
@@ -143,7 +150,7 @@ struct Selected {
     labels: Vec<(String, String)>,
     /// Only these addresses, kinds or names (`DatabricksJob/etl-*`, `DatabricksJob`, `etl-*`); may be repeated, one has to
     /// match
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", add = ArgValueCandidates::new(complete::selections))]
     only: Vec<String>,
 }
 
@@ -159,6 +166,19 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".into()),
     }
+}
+
+/// Reads a file of variables.
+fn variable_file(path: &str) -> Result<VariableFile, String> {
+    use std::io::Read;
+    let failed = |e: std::io::Error| e.to_string();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = String::new();
+    file.take(MOST_BYTES_A_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MOST_BYTES_A_FILE {
+        return Err(format!("it is larger than {} MB", MOST_BYTES_A_FILE / 1_000_000));
+    }
+    Ok(VariableFile { path: path.to_owned(), text })
 }
 
 #[derive(Subcommand)]
@@ -193,14 +213,23 @@ enum Command {
 
 /// The whole command line, as a tree: what documents and shells are told of it.
 pub fn command() -> clap::Command {
-    <Cli as clap::CommandFactory>::command()
+    <Cli as CommandFactory>::command()
 }
 
 /// Runs the command line and returns the exit code.
 pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = arguments.collect();
+    let plain = || Ui::new(Streams::standard(), &settings::terminal(), Colour::Auto, Volume::Normal);
+    if let Some(code) = complete::answer(command(), &arguments, &plain()) {
+        return code;
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(e) => {
+            if let Some(failure) = elsewhere::answer(&e) {
+                plain().failure(&failure);
+                return failure.exit;
+            }
             // Help and version are no errors, and go to stdout.
             let code = if e.use_stderr() { ExitCode::Usage } else { ExitCode::Ok };
             let _ = e.print();
@@ -264,7 +293,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Ci(args) => ci::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Show(args) => show::run(global, args, ui).await,
-        Command::Explain(args) => explain::run(global, args, ui),
+        Command::Explain(args) => explain::run(args, ui),
         Command::Graph(args) => graph::run(global, args, ui).await,
         Command::Targets(args) => targets::run(global, args, ui),
         Command::Diagnose(args) => diagnose::run(global, args, ui).await,
@@ -279,8 +308,8 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Schema(args) => schema::run(args, ui),
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,
-        Command::Completions(args) => completions::run(args, ui, self::command()),
-        Command::Man(args) => man::run(args, ui),
+        Command::Completions(args) => completions::run(args, ui),
+        Command::Man(args) => man::run(args, ui, self::command()),
         Command::Version(args) => version::run(args, ui),
     }
 }

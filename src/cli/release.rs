@@ -7,6 +7,7 @@ use crate::apply::ApplyOptions;
 use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use plumb_core::kinds::{Role, Step, UnknownSettings, Verb};
 use plumb_core::manifest::Resource;
 use plumb_core::plan::secrets::seal;
@@ -24,6 +25,7 @@ use serde_json::Value;
 #[command(after_help = "Examples:\n  plumb release DatabricksJob/audience-cleanse --target prod")]
 pub struct Release {
     /// Address (KIND/NAME) of the resource
+    #[arg(add = ArgValueCandidates::new(super::complete::addresses))]
     address: String,
     #[command(flatten)]
     targeted: Targeted,

@@ -6,6 +6,7 @@ use super::{Global, Selected, Targeted};
 use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use plumb_core::kinds::Role;
 use plumb_core::plan::secrets::{Numbers, seal};
 use plumb_core::plan::unknown::UnknownMembers;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 )]
 pub struct Show {
     /// Address (KIND/NAME), or a name that only one resource has
+    #[arg(add = ArgValueCandidates::new(super::complete::addresses))]
     address: String,
     #[command(flatten)]
     targeted: Targeted,

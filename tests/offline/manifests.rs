@@ -17,7 +17,7 @@ use std::process::Command;
 fn read(root: &Path, target: Option<&str>) -> Result<Desired, Failure> {
     let request = Request {
         target: target.map(str::to_owned),
-        variables: BTreeMap::new(),
+        variables: Default::default(),
         env: &|_| None,
         user: Some("ann".to_owned()),
     };
@@ -231,7 +231,7 @@ proptest! {
         let project = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: h}\nspec: {variables: {a: 1}, targets: {t: {}}}\n";
         for files in [[("plumb.yaml", text.as_str()), ("manifests/a.yaml", &other)], [("plumb.yaml", project), ("manifests/a.yaml", &text)]] {
             let source = InMemory(files.iter().map(|(p, t)| ((*p).to_owned(), t.as_bytes().to_vec())).collect());
-            let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+            let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
             let Err(failure) = load(&source, &request, kinds::all()) else { continue };
             prop_assert!(!failure.problems.is_empty());
             for span in failure.problems.iter().flat_map(|p| p.span.into_iter().chain(p.related.as_ref().map(|r| r.0))) {

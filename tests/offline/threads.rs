@@ -34,7 +34,7 @@ impl ManifestSource for Counted<'_> {
 
 fn request() -> Request<'static> {
     let env = &|name: &str| (name == "DW_PASSWORD").then(|| "hunter2-hunter2".to_owned());
-    Request { target: None, variables: BTreeMap::new(), env, user: Some("ann".to_owned()) }
+    Request { target: None, variables: Default::default(), env, user: Some("ann".to_owned()) }
 }
 
 /// All that loading has to say, and how many files were read.

@@ -81,7 +81,8 @@ impl World {
             (manifest::PROJECT_FILE.to_owned(), project.into_bytes()),
             ("manifests/all.yaml".to_owned(), self.manifests.clone().into_bytes()),
         ]);
-        let request = Request { target: Some("prod".into()), variables: BTreeMap::new(), env: &|_| None, user: None };
+        let request =
+            Request { target: Some("prod".into()), variables: Default::default(), env: &|_| None, user: None };
         manifest::load(&InMemory(files), &request, kinds::all()).unwrap_or_else(|f| panic!("{:#?}", f.problems))
     }
 

@@ -100,7 +100,7 @@ pub fn load(files: &BTreeMap<String, String>) -> Result<Desired, String> {
         files.iter().map(|(path, text)| (format!("manifests/{path}"), text.clone().into_bytes())).collect();
     all.insert("plumb.yaml".into(), PROJECT.into());
     all.entry("manifests/.empty.yaml".into()).or_default();
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+    let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
     manifest::load(&InMemory(all), &request, kinds::all())
         .map_err(|failure| render::problems(&failure.files, &failure.problems, false))
 }

@@ -455,8 +455,12 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
         files.iter().map(|(path, text)| (format!("manifests/{path}"), text.clone().into_bytes())).collect();
     all.entry("manifests/.empty.yaml".into()).or_default();
     all.insert("plumb.yaml".into(), project.to_string().into_bytes());
-    let request =
-        Request { target: None, variables: BTreeMap::new(), env: &|name| Some(env(name)), user: Some("laws".into()) };
+    let request = Request {
+        target: None,
+        variables: Default::default(),
+        env: &|name| Some(env(name)),
+        user: Some("laws".into()),
+    };
     manifest::load(&InMemory(all), &request, kinds::all())
         .map_err(|failure| render::problems(&failure.files, &failure.problems, false))
 }

@@ -18,6 +18,7 @@ use crate::observe::failure::{
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use connect::TargetServices;
 use inputs::DiagnoseInput;
 pub use inputs::{LookBack, look_back};
@@ -69,7 +70,7 @@ Exit codes:
     1  something could not be read")]
 pub struct DiagnoseArgs {
     /// A manifest (KIND/NAME), a run's id or address, airflow:DAG/RUN, j-ID[/s-ID], a file, a folder, s3://BUCKET/PREFIX, or -
-    #[arg(value_name = "WHAT")]
+    #[arg(value_name = "WHAT", add = ArgValueCandidates::new(super::complete::addresses))]
     what: Vec<String>,
     /// Which of the failed runs of a manifest: 1 is the newest
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]

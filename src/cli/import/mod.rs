@@ -10,6 +10,7 @@ use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
 use plumb_core::import;
 use plumb_core::kinds::{self, Kind, Role};
 use plumb_core::manifest::Resource;
@@ -37,7 +38,7 @@ pub struct Import {
     #[command(subcommand)]
     from: Option<From>,
     /// Kind of the objects: job, cluster, policy, pool, connection, variable, dag, or a kind's name
-    #[arg(required_unless_present = "all", value_name = "KIND")]
+    #[arg(required_unless_present = "all", value_name = "KIND", add = ArgValueCandidates::new(super::complete::imported))]
     kind: Option<String>,
     /// Ids of the objects
     #[arg(required_unless_present = "all", value_name = "ID")]
@@ -296,12 +297,8 @@ fn by_id<'l>(kinds: &[KindRef], id: &str, live: &'l Live) -> Result<(KindRef, &'
 /// `job` for DatabricksJob, and so on: the kinds that a word may mean.
 fn named(text: &str) -> Result<Vec<KindRef>, Failure> {
     let all = kinds::objects();
-    let exact = |k: &&KindRef| [k.name(), k.noun()].iter().any(|name| name.eq_ignore_ascii_case(text));
     let last = |k: &KindRef| k.noun().split(' ').next_back();
-    if let Some(kind) = all.iter().find(exact) {
-        return Ok(vec![*kind]);
-    }
-    let kinds: Vec<KindRef> = all.iter().copied().filter(|k| last(k) == Some(text)).collect();
+    let kinds = kinds::called(all, text);
     if !kinds.is_empty() {
         return Ok(kinds);
     }

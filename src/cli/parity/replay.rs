@@ -11,6 +11,7 @@ use crate::cli::{Global, Selected, Targeted};
 use crate::ui::{ExitCode, Failure, Ui};
 use crate::{observe, services, settings};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use plumb_core::cost::replay_use::replay_use;
 use plumb_core::kinds::emr::migration::{Migration, MigrationSpec, RunPeriod};
@@ -50,7 +51,7 @@ Exit codes:
     1  a run failed, or nothing could be started or compared; what ended well was compared all the same")]
 pub struct ParityReplay {
     /// Name of the Migration
-    #[arg(value_name = "MIGRATION")]
+    #[arg(value_name = "MIGRATION", add = ArgValueCandidates::new(crate::cli::complete::migrations))]
     migration: String,
     /// Periods to replay, both ends included: `2026-07..2026-09`, or one of them
     #[arg(long, value_name = "FIRST..LAST")]

@@ -7,6 +7,7 @@ use crate::disk::Disk;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use plumb_core::kinds::emr::migration::Migration;
 use plumb_core::render::Style;
@@ -25,7 +26,7 @@ use std::path::Path;
   plumb parity report audience --output json | jq '.outputs[] | {name, verdict, causes}'")]
 pub struct ParityReport {
     /// Name of the Migration
-    #[arg(value_name = "MIGRATION")]
+    #[arg(value_name = "MIGRATION", add = ArgValueCandidates::new(crate::cli::complete::migrations))]
     migration: String,
     /// Period of the report [default: the newest]
     #[arg(long, value_name = "PERIOD")]

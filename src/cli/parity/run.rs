@@ -15,6 +15,7 @@ use crate::engines::tables::PinnedSource;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::CompareOutput;
@@ -49,7 +50,7 @@ Exit codes:
     1  the manifest, the engine or a right is wrong; nothing was written")]
 pub struct ParityRun {
     /// Names of Migrations, `*` for any characters [default: every one with `compare`]
-    #[arg(value_name = "MIGRATION")]
+    #[arg(value_name = "MIGRATION", add = ArgValueCandidates::new(crate::cli::complete::migrations))]
     migrations: Vec<String>,
     /// Period to compare: `2026-10`, `2026-W42`, `2026-10-06` [default: the last one that is over]
     #[arg(long, value_name = "PERIOD")]

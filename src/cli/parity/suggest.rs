@@ -11,6 +11,7 @@ use crate::engines::suggest::{SuggestFault, suggest};
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumb_core::kinds::emr::compare::CompareOutput;
@@ -33,7 +34,7 @@ Exit codes:
     1  the manifest, the engine or a right is wrong")]
 pub struct ParitySuggest {
     /// Name of the Migration
-    #[arg(value_name = "MIGRATION")]
+    #[arg(value_name = "MIGRATION", add = ArgValueCandidates::new(crate::cli::complete::migrations))]
     migration: String,
     /// Only this output
     #[arg(value_name = "OUTPUT")]

@@ -10,7 +10,7 @@ use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::cost::facts::{KeptFiles, RUNS_FOLDER};
 use plumb_core::cutover::Wave;
 use plumb_core::kinds::{Kind, Role};
-use plumb_core::manifest::{Desired, ManifestSource, Request};
+use plumb_core::manifest::{Desired, GivenVariables, ManifestSource, Request};
 use plumb_core::plan::{Commit, Live};
 use plumb_core::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
@@ -288,7 +288,7 @@ pub fn with_source<T>(
 pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
     Request {
         target: targeted.target.clone(),
-        variables: targeted.vars.iter().cloned().collect(),
+        variables: GivenVariables { files: targeted.var_files.clone(), pairs: targeted.vars.iter().cloned().collect() },
         env: if targeted.sealed { &|_| None } else { &settings::env },
         user: settings::user(repo.and_then(Repo::user)),
     }

@@ -125,7 +125,7 @@ impl World {
 pub fn loaded(files: &BTreeMap<String, String>) -> Result<Desired, String> {
     let all = files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
     let env = |name: &str| Some(format!("a value of {name}"));
-    let request = Request { target: None, variables: BTreeMap::new(), env: &env, user: None };
+    let request = Request { target: None, variables: Default::default(), env: &env, user: None };
     load(&InMemory(all), &request, kinds::all()).map_err(|failure| {
         failure
             .problems

@@ -41,7 +41,8 @@ pub fn try_load(text: &str) -> Result<Value, String> {
         ("plumb.yaml".to_owned(), project.to_string().into_bytes()),
         ("manifests/dag.yaml".to_owned(), text.as_bytes().to_vec()),
     ]);
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| Some("s3cret".to_owned()), user: None };
+    let request =
+        Request { target: None, variables: Default::default(), env: &|_| Some("s3cret".to_owned()), user: None };
     manifest::load(&InMemory(files), &request, &[kind()])
         .map(|desired| desired.resources[0].spec.to_value())
         .map_err(|failure| render::problems(&failure.files, &failure.problems, false))

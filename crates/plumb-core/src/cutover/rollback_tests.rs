@@ -35,7 +35,7 @@ fn desired(cutover: &str, shadow: Value, params: Value) -> Desired {
         (manifest::PROJECT_FILE.to_owned(), project.as_bytes().to_vec()),
         ("manifests/all.yaml".to_owned(), manifests.into_bytes()),
     ]);
-    let request = Request { target: Some("prod".into()), variables: BTreeMap::new(), env: &|_| None, user: None };
+    let request = Request { target: Some("prod".into()), variables: Default::default(), env: &|_| None, user: None };
     manifest::load(&InMemory(files), &request, kinds::all()).unwrap_or_else(|f| panic!("{:#?}", f.problems))
 }
 

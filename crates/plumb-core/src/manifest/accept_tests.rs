@@ -11,7 +11,7 @@ fn loaded(variables: &str, spec: &str) -> Result<Desired, Vec<String>> {
         format!("apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {{name: a}}\nspec:\n  name: a\n{spec}");
     let files = [("plumb.yaml", project), ("manifests/a.yaml", manifest)];
     let files: BTreeMap<String, Vec<u8>> = files.map(|(path, text)| (path.to_owned(), text.into_bytes())).into();
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+    let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
     load(&InMemory(files), &request, kinds::all())
         .map_err(|failure| failure.problems.into_iter().map(|p| p.message).collect())
 }

@@ -23,7 +23,7 @@ fn desired(spec: &str, files: &[(&str, &str)]) -> Desired {
         files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     all.insert("plumb.yaml".into(), project(&spec).into_bytes());
     all.entry("manifests/.empty.yaml".into()).or_default();
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: Some("ann".into()) };
+    let request = Request { target: None, variables: Default::default(), env: &|_| None, user: Some("ann".into()) };
     load(&InMemory(all), &request, kinds::all()).unwrap_or_else(|failure| panic!("{:?}", failure.problems))
 }
 

@@ -6,8 +6,8 @@ use super::expand::Expander;
 use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
-    Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Removal, Request, Resource, Vault, Warning,
-    accept::accept, checks, develop, patch, price_books, refs, teardown_guard, waves,
+    Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Project, Removal, Request, Resource, Target,
+    Vault, Warning, accept::accept, checks, develop, patch, price_books, refs, teardown_guard, waves,
 };
 use crate::detect;
 use crate::kinds::Kind;
@@ -30,6 +30,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Messages quote what they are about; nothing that shows them has to know what a secret is.
+    fn of(files: Files, problems: &[Problem]) -> Failure {
+        let mask = detect::mask(&files, problems);
+        let problems = problems.iter().map(|problem| mask.cleaned(problem)).collect();
+        Failure { files, problems }
+    }
+
     /// The mistakes of the command line, when there are no others: a target or a variable that the project does not have.
     pub fn usage(&self) -> Option<&[Problem]> {
         (!self.problems.is_empty() && self.problems.iter().all(|p| p.usage)).then_some(self.problems.as_slice())
@@ -72,10 +79,7 @@ fn load_as(
                 problems.truncate(MOST_PROBLEMS);
                 problems.push(Problem::new(message, String::new()));
             }
-            // Messages quote what they are about; nothing that shows them has to know what a secret is.
-            let mask = detect::mask(&files, &problems);
-            let problems = problems.iter().map(|problem| mask.cleaned(problem)).collect();
-            Err(Failure { files, problems })
+            Err(Failure::of(files, &problems))
         }
     }
 }
@@ -88,11 +92,55 @@ pub fn names(
     kinds: &[&'static dyn Kind],
 ) -> Option<(String, String)> {
     let (mut files, mut problems) = (Files::default(), Problems::default());
-    let documents = Reader::new(source, &mut files).project(PROJECT_FILE, &mut problems)?;
-    let nodes = documents.into_iter().map(ReadDocument::whole).collect();
-    let setup = setup::open(nodes, kinds, &mut problems)?;
+    let setup = open_project(source, kinds, &mut files, &mut problems)?;
     let target = setup::choose(&setup, request, &mut problems)?;
     Some((setup.project.name.clone(), target.name.clone()))
+}
+
+/// What plumb.yaml says, whatever the manifests say.
+///
+/// # Errors
+/// It has mistakes.
+pub fn project(source: &dyn ManifestSource, kinds: &[&'static dyn Kind]) -> Result<Project, Failure> {
+    let (mut files, mut problems) = (Files::default(), Problems::default());
+    let setup = open_project(source, kinds, &mut files, &mut problems);
+    match setup {
+        Some(setup) if problems.is_empty() => Ok(setup.project),
+        _ => {
+            let problems = problems.sorted();
+            Err(Failure::of(files, &problems))
+        }
+    }
+}
+
+/// The addresses of the manifests, in their order, for completing what a person types: nothing is checked, and what cannot be read
+/// is left out.
+pub fn addresses(source: &dyn ManifestSource, kinds: &[&'static dyn Kind]) -> Vec<Address> {
+    let (mut files, mut problems) = (Files::default(), Problems::default());
+    let Some(setup) = open_project(source, kinds, &mut files, &mut problems) else { return Vec::new() };
+    let folders = Folders::new(&setup, &Target::default(), &mut problems);
+    let documents = Reader::new(source, &mut files).folders(&folders.manifests, &folders.every_patch, &mut problems);
+    let address = |document: ReadDocument| {
+        let kind = document.node.get("kind")?.as_str()?;
+        let name = document.node.get("metadata")?.get("name")?.as_str()?;
+        let is_known = kinds.iter().any(|known| known.name() == kind);
+        is_known.then(|| Address { kind: kind.to_owned(), name: name.to_owned() })
+    };
+    let mut addresses: Vec<Address> = documents.into_iter().filter_map(address).collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}
+
+fn open_project(
+    source: &dyn ManifestSource,
+    kinds: &[&'static dyn Kind],
+    files: &mut Files,
+    problems: &mut Problems,
+) -> Option<Setup> {
+    let documents = Reader::new(source, files).project(PROJECT_FILE, problems)?;
+    let nodes = documents.into_iter().map(ReadDocument::whole).collect();
+    setup::open(nodes, kinds, problems)
 }
 
 fn run(

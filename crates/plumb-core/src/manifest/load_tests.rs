@@ -114,7 +114,7 @@ fn env(name: &str) -> Option<String> {
 }
 
 fn request(target: &str) -> Request<'static> {
-    Request { target: Some(target.to_owned()), variables: BTreeMap::new(), env: &env, user: Some("ann".to_owned()) }
+    Request { target: Some(target.to_owned()), variables: Default::default(), env: &env, user: Some("ann".to_owned()) }
 }
 
 fn good(target: &str, files: &[(&str, &str)]) -> Desired {
@@ -450,7 +450,7 @@ fn what_the_command_line_has_wrong_is_told_apart() {
     let usage = |target: Option<&str>, variable: Option<&str>, manifest: &str| {
         let mut request = request("");
         request.target = target.map(str::to_owned);
-        request.variables = variable.map(|name| (name.to_owned(), "1".to_owned())).into_iter().collect();
+        request.variables.pairs = variable.map(|name| (name.to_owned(), "1".to_owned())).into_iter().collect();
         let Err(failure) = load(&source(&[(PROJECT_FILE, PROJECT), ("manifests/a.yaml", manifest)]), &request, kinds())
         else {
             panic!("it loads")
@@ -523,4 +523,68 @@ fn a_manifest_that_nothing_would_look_at_is_refused() {
     let (line, _) = failure.files.position(problem.span.unwrap());
     assert_eq!((failure.files.get(problem.span.unwrap().file).path.as_str(), line), ("manifests/a.yaml", 2));
     assert_eq!(problem.help.as_deref(), Some("add TestJob to `spec.kinds` of plumb.yaml, or delete the manifest"));
+}
+
+#[test]
+fn files_of_variables_win_over_the_target_and_lose_to_the_command_line() {
+    let job = "apiVersion: plumb/v1\nkind: TestJob\nmetadata: {name: etl}\nspec: {name: \"${var.needed}\", \
+               retries: \"${var.size}\", tags: \"${var.tags}\"}\n";
+    let project = PROJECT.replace("  variables:\n", "  variables:\n    tags: {}\n");
+    let files = [("plumb.yaml", project.as_str()), ("manifests/a.yaml", job)];
+    let file = |path: &str, text: &str| VariableFile { path: path.to_owned(), text: text.to_owned() };
+    let read = |given: GivenVariables| load(&source(&files), &Request { variables: given, ..request("prod") }, kinds());
+    let spec = |given: GivenVariables| read(given).unwrap().resources[0].spec.read().into_owned();
+    let two = vec![
+        file("a.yaml", "size: 17\nneeded: from a\ntags: {team: bau}\n"),
+        file("b.json", "{\"needed\": \"from b\"}"),
+    ];
+    let given = GivenVariables { files: two.clone(), ..GivenVariables::default() };
+    let of_files = spec(given.clone());
+    assert_eq!(of_files["retries"], 17);
+    assert_eq!(of_files["name"], "from b", "of two files the later one counts");
+    assert_eq!(of_files["tags"]["team"], "bau");
+    let pairs = [("needed".to_owned(), "from the line".to_owned())].into();
+    assert_eq!(spec(GivenVariables { pairs, ..given })["name"], "from the line");
+    assert_eq!(spec(GivenVariables { files: vec![file("empty.yaml", "")], ..GivenVariables::default() })["name"], "x");
+
+    let wrong = |text: &str| {
+        let given = GivenVariables { files: vec![file("of/prod.yaml", text)], ..GivenVariables::default() };
+        let Err(failure) = read(given) else { panic!("it was read") };
+        let told = |p: &Problem| {
+            let span = p.span.unwrap();
+            let (line, column) = failure.files.position(span);
+            format!("{}:{line}:{column} {} | {}", failure.files.get(span.file).path, p.message, p.label)
+        };
+        failure.problems.iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        wrong("needed: a\nsizes: 3\nother: 1\n"),
+        [
+            "of/prod.yaml:2:1 there is no variable `sizes` | did you mean `size`?",
+            "of/prod.yaml:3:1 there is no variable `other` | not declared under spec.variables of plumb.yaml",
+        ]
+    );
+    assert_eq!(wrong("[1]"), ["of/prod.yaml:1:1 a file of variables is a mapping | expected `NAME: VALUE`"]);
+    assert_eq!(
+        wrong("{}\n---\n{}\n"),
+        ["of/prod.yaml:3:1 a file of variables holds one document | move this one into a file of its own"]
+    );
+    assert_eq!(wrong("a: [\n").len(), 1, "what is no YAML is told in its place");
+}
+
+#[test]
+fn a_project_and_its_addresses_are_read_whatever_is_wrong_with_the_manifests() {
+    let job =
+        |name: &str| format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{name: {name}}}\nspec: {{wrong: 1}}\n");
+    let two = format!("{}---\n{}---\nkind: Unheard\nmetadata: {{name: x}}\n---\n[1]\n", job("b"), job("a"));
+    let patch = job("only-patched");
+    let files = [("manifests/a.yaml", two.as_str()), ("manifests/bad.yaml", "a: ["), ("overlays/prod/p.yaml", &patch)];
+    let found = addresses(&source(&files), kinds());
+    assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["TestJob/a", "TestJob/b"]);
+    let read = project(&source(&files), kinds()).unwrap();
+    assert_eq!(read.targets.keys().collect::<Vec<_>>(), ["dev", "main", "prod"]);
+    let wrong = [("plumb.yaml", "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: a}\nspec: {targts: {}}\n")];
+    assert!(addresses(&source(&wrong), kinds()).is_empty());
+    let failure = project(&source(&wrong), kinds()).unwrap_err();
+    assert_eq!(failure.problems[0].message, "unknown field `targts`");
 }

@@ -74,12 +74,29 @@ pub struct Removal {
 pub struct Request<'a> {
     /// The target's name; `None` for the default one.
     pub target: Option<String>,
-    /// Values for variables that win over all others (`--var`).
-    pub variables: BTreeMap<String, String>,
+    /// Values for variables that win over the project's and the target's.
+    pub variables: GivenVariables,
     /// The environment, of which only names listed in the project file are asked for.
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Who loads; names in development mode start with it.
     pub user: Option<String>,
+}
+
+/// Values for variables from outside of the project.
+#[derive(Clone, Debug, Default)]
+pub struct GivenVariables {
+    /// Files of values by the variables' names, in YAML or JSON: of two that set the same, the later one counts.
+    pub files: Vec<VariableFile>,
+    /// Values one by one (`--var`), over those of files.
+    pub pairs: BTreeMap<String, String>,
+}
+
+/// A file of values for variables (`--var-file`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableFile {
+    /// As messages call it.
+    pub path: String,
+    pub text: String,
 }
 
 /// Everything that the manifests of one target ask for.
@@ -213,7 +230,7 @@ pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
 pub use forecast_check::forecast_place;
 pub use json::read_json;
 pub use kept::KeptSpec;
-pub use load::{Failure, PROJECT_FILE, load, load_earlier, names};
+pub use load::{Failure, PROJECT_FILE, addresses, load, load_earlier, names, project};
 pub use price_books::{OLDEST_PRICES_DAYS, price_book_warnings};
 pub use project::{
     AirflowTarget, Answers, DatabricksTarget, DecisionGuard, EmrTarget, ForecastSettings, GitTarget, Guards, Mode,

@@ -13,7 +13,7 @@ fn loaded(target: &str, manifests: &str) -> Result<Desired, Vec<String>> {
         ("plumb.yaml".to_owned(), project.into_bytes()),
         ("manifests/prices.yaml".to_owned(), manifests.as_bytes().to_vec()),
     ]);
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+    let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
     load(&InMemory(files), &request, kinds::all()).map_err(|e| {
         let line = |p: &plumb_model::yaml::Problem| p.span.map_or(0, |span| e.files.position(span).0);
         e.problems.iter().map(|p| format!("{}: {} ({})", line(p), p.message, p.label)).collect()

@@ -7,7 +7,8 @@ use super::{Mode, Project, Request, Target, answers_check, forecast_check, histo
 use crate::kinds::Kind;
 use crate::kinds::airflow::destination::Destination;
 use plumb_model::yaml::{
-    Files, Gaps, Guesser, Node, Problems, Scalar, Span, Tree, nearest, read, read_partly, resolve,
+    Entry, FileId, Files, Gaps, Guesser, Limits, Node, Problems, Scalar, Span, Tree, nearest, parse, read, read_partly,
+    resolve,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -189,7 +190,7 @@ pub(super) fn developer(target: &Target, request: &Request<'_>, problems: &mut P
     request.user.clone()
 }
 
-/// Every variable's value: from the command line, else the target, else the project's default.
+/// Every variable's value: from the command line, else its files, else the target, else the project's default.
 pub(super) fn variables(
     setup: &Setup,
     target: &Target,
@@ -206,7 +207,21 @@ pub(super) fn variables(
     for entry in of_target.map_or(&[][..], Node::entries) {
         out.insert(entry.key.clone(), Value::Given(entry.value.clone()));
     }
-    for (name, text) in &request.variables {
+    for given in &request.variables.files {
+        let file = files.add(given.path.as_str(), given.text.as_str());
+        for entry in of_file(&given.text, file, problems) {
+            if let Some(value) = out.get_mut(&entry.key) {
+                *value = Value::Given(entry.value);
+                continue;
+            }
+            let label = match nearest(&entry.key, out.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "not declared under spec.variables of plumb.yaml".to_owned(),
+            };
+            problems.at(entry.key_span, format!("there is no variable `{}`", entry.key), label);
+        }
+    }
+    for (name, text) in &request.variables.pairs {
         let Some(old) = out.get(name) else {
             let near = nearest(name, out.keys().map(String::as_str));
             let guess = near.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
@@ -219,6 +234,24 @@ pub(super) fn variables(
         out.insert(name.clone(), Value::Given(Node { span, tree: from_command_line(text, is_text) }));
     }
     out
+}
+
+/// The values in a file of them; anything else in it is reported.
+fn of_file(text: &str, file: FileId, problems: &mut Problems) -> Vec<Entry> {
+    let mut documents = parse(text, file, &Limits::default(), problems).into_iter();
+    let Some(first) = documents.next() else { return Vec::new() };
+    if let Some(more) = documents.next() {
+        problems.at(more.span, "a file of variables holds one document", "move this one into a file of its own");
+    }
+    match first.tree {
+        Tree::Map(entries) => entries,
+        Tree::Null => Vec::new(),
+        _ => {
+            let problem = problems.at(first.span, "a file of variables is a mapping", "expected `NAME: VALUE`");
+            problem.help("each key is a variable that plumb.yaml declares under `spec.variables`");
+            Vec::new()
+        }
+    }
 }
 
 /// What a variable's declaration says of its value: all of it, or the `default` beside a `description`.

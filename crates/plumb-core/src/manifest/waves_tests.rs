@@ -33,7 +33,7 @@ fn files(old: &str, new: &str, migrations: &[(&str, &str)]) -> InMemory {
 }
 
 fn request(target: &str) -> Request<'static> {
-    Request { target: Some(target.into()), variables: BTreeMap::new(), env: &|_| None, user: Some("ann".into()) }
+    Request { target: Some(target.into()), variables: Default::default(), env: &|_| None, user: Some("ann".into()) }
 }
 
 fn read(files: &InMemory) -> Desired {

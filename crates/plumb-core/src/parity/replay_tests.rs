@@ -83,7 +83,7 @@ fn project(more: &str, tasks: &str, parameters: &str) -> (Desired, MigrationSpec
                    airflow: {url: 'http://127.0.0.1:1', dags: dags}}}}\n";
     let files = [(PROJECT_FILE, project), ("manifests/all.yaml", &text)];
     let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into();
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+    let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
     let desired = load(&InMemory(files), &request, kinds::all()).unwrap_or_else(|e| panic!("{:#?}", e.problems));
     let migration = desired.resources.iter().find(|one| one.kind.name() == Migration::NAME).unwrap();
     let spec = serde_json::from_value(migration.spec.to_value()).unwrap();

@@ -29,7 +29,7 @@ fn load(target: &str, texts: &[&str]) -> Desired {
     }
     let request = Request {
         target: Some(target.to_owned()),
-        variables: BTreeMap::new(),
+        variables: Default::default(),
         env: &|_| None,
         user: Some("ann".to_owned()),
     };

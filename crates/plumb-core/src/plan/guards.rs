@@ -122,7 +122,7 @@ mod tests {
             ("plumb.yaml".to_owned(), text.as_bytes().to_vec()),
             ("plumb.yaml.d/.empty.yaml".to_owned(), Vec::new()),
         ]);
-        let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+        let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
         manifest::load(&InMemory(files), &request, kinds::all()).map_err(|f| f.problems).unwrap()
     }
 

@@ -245,7 +245,14 @@ fn lines(place: SchemaPlace<'_>, whole_tree: bool, around: &mut Vec<*const Value
                 }
             }
             let (types, description) = (place.types(), place.text());
-            FieldLine { name: name.to_owned(), types, required, description, fields, recursive: recursive && whole_tree }
+            FieldLine {
+                name: name.to_owned(),
+                types,
+                required,
+                description,
+                fields,
+                recursive: recursive && whole_tree,
+            }
         })
         .collect()
 }

@@ -69,7 +69,9 @@ pub fn field_text(doc: &FieldDoc, width: usize) -> String {
     }
     if doc.path.is_empty() {
         let kind = doc.kind;
-        text.push_str(&format!("\n`plumb explain {kind}.FIELD` says more; `{kind}.metadata` is what stands around it.\n"));
+        text.push_str(&format!(
+            "\n`plumb explain {kind}.FIELD` says more; `{kind}.metadata` is what stands around it.\n"
+        ));
     }
     text
 }

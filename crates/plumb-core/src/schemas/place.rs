@@ -89,7 +89,8 @@ impl<'s> SchemaPlace<'s> {
 
     /// What the entries of the map are that may stand here.
     pub(super) fn entry(self) -> Option<SchemaPlace<'s>> {
-        let of = |form: SchemaPlace<'s>| form.here.get("additionalProperties").filter(|entry| **entry != Value::Bool(false));
+        let of =
+            |form: SchemaPlace<'s>| form.here.get("additionalProperties").filter(|entry| **entry != Value::Bool(false));
         self.forms().into_iter().find_map(of).map(|entry| self.at(entry))
     }
 
@@ -136,7 +137,8 @@ impl<'s> SchemaPlace<'s> {
     /// What it means that the field is absent, where that is a value.
     pub(super) fn default(self) -> Option<Value> {
         let rule = self.rules().into_iter().find_map(|rule| rule.default);
-        let said = || self.here.get("default").filter(|value| !value.is_null() && !value.is_array() && !value.is_object());
+        let said =
+            || self.here.get("default").filter(|value| !value.is_null() && !value.is_array() && !value.is_object());
         rule.or_else(|| said().cloned())
     }
 

@@ -35,7 +35,10 @@ impl RuleWords {
         say(rule.json_text, "Compared as JSON where it is JSON: how a number is spelled means nothing.");
         say(rule.apart, "Written by a call of its own.");
         say(rule.sticky, "Left as it is live where the manifest leaves it out.");
-        say(rule.strict, "A value that somebody else set is a difference even while the manifest is the one last applied.");
+        say(
+            rule.strict,
+            "A value that somebody else set is a difference even while the manifest is the one last applied.",
+        );
         say(rule.keep_empty, "An empty list says that there is to be nothing, and is not the same as no list.");
         say(rule.verbatim, "Null is a value here.");
         say(rule.fold_case, "The case of letters means nothing.");
