@@ -293,13 +293,9 @@ impl Repo {
         Ok(())
     }
 
-    /// What the local user is called: the part of `user.email` before the `@`.
+    /// What the local user is called: `user.name`. Mail addresses often hold a number, or a part of a name.
     pub fn user(&self) -> Option<String> {
-        let email = self.repository.config().ok()?.snapshot().ok()?.get_string("user.email").ok()?;
-        let name = email.split('@').next().unwrap_or_default().trim();
-        // GitHub's own addresses are `ID+NAME@users.noreply.github.com`.
-        let name = if email.ends_with("@users.noreply.github.com") { name.rsplit('+').next()? } else { name };
-        (!name.is_empty()).then(|| name.to_owned())
+        self.repository.config().ok()?.snapshot().ok()?.get_string("user.name").ok()
     }
 
     /// A file of the index at or below a folder of the project, as the project has it; `None` when git tracks none there.
@@ -598,15 +594,11 @@ mod tests {
     }
 
     #[test]
-    fn the_user_is_who_the_mail_address_says() {
+    fn the_user_is_called_as_the_name_says_and_not_as_the_mail_address() {
         let fixture = Fixture::new();
-        for (email, user) in [
-            ("ann.b@example.com", Some("ann.b")),
-            ("12+bob@users.noreply.github.com", Some("bob")),
-            ("@example.com", None),
-        ] {
-            fixture.git.config().unwrap().set_str("user.email", email).unwrap();
-            assert_eq!(fixture.repo("").user().as_deref(), user);
-        }
+        let mut config = fixture.git.config().unwrap();
+        config.set_str("user.email", "x1234@example.com").unwrap();
+        config.set_str("user.name", "Ann Lee").unwrap();
+        assert_eq!(fixture.repo("").user().as_deref(), Some("Ann Lee"));
     }
 }

@@ -1,6 +1,7 @@
 //! What the command line, the environment and the project's folder say. The only reader of the environment.
 
 use crate::ui::TerminalEnvironment;
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use std::path::{Path, PathBuf};
 
 /// The environment, as a function of names.
@@ -18,11 +19,28 @@ pub fn terminal() -> TerminalEnvironment {
     }
 }
 
-/// Who works here, for a target in development mode: `PLUMB_USER`, the user of git, the user of the system.
+/// Who works here, for a target in development mode: `PLUMB_USER`, the name that git has, the user of the system. The first
+/// that has a letter or a digit; `None` where there is none.
 pub fn user(git: Option<String>) -> Option<String> {
-    let user = env("PLUMB_USER").or(git).or_else(|| env("USER")).or_else(|| env("USERNAME"))?;
-    // It becomes a part of marks, where a slash divides.
-    Some(user.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect())
+    let names = [env("PLUMB_USER"), git, env("USER"), env("USERNAME")];
+    names.into_iter().flatten().find_map(|name| in_marks(&name))
+}
+
+/// A person's name as it may stand in marks, where a slash divides, and in tags, which AWS keeps in Latin 1: ASCII letters,
+/// digits, `.`, `_` and `-`. Accents are taken off; whatever else stands between becomes one `-`. `None` when nothing is left.
+fn in_marks(name: &str) -> Option<String> {
+    let plain = DecomposingNormalizerBorrowed::new_nfkd().normalize(name);
+    let is_accent = |c: &char| ('\u{300}'..='\u{36f}').contains(c);
+    let mut out = String::new();
+    for c in plain.chars().filter(|c| !is_accent(c)) {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            out.push(c);
+        } else if !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    let out = out.trim_matches(['-', '.', '_']);
+    (!out.is_empty()).then(|| out.to_owned())
 }
 
 /// The key of approvals: a secret of the repository, which signs comments and keys digests.
@@ -142,4 +160,26 @@ pub fn project_dir(given: Option<&Path>) -> Result<PathBuf, String> {
         .find(|dir| dir.join("plumb.yaml").is_file())
         .map(Path::to_owned)
         .ok_or_else(|| format!("no plumb.yaml in {} or above", here.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_as_far_as_marks_and_tags_can_have_it() {
+        for (name, kept) in [
+            ("ann", Some("ann")),
+            ("Ann Lee", Some("Ann-Lee")),
+            ("  Ann   (Data)  Lee. ", Some("Ann-Data-Lee")),
+            ("José Núñez", Some("Jose-Nunez")),
+            ("a/b_c.d-e", Some("a-b_c.d-e")),
+            ("Søren", Some("S-ren")),
+            ("山田", None),
+            (" - ", None),
+            ("", None),
+        ] {
+            assert_eq!(in_marks(name).as_deref(), kept, "{name}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use plumb_core::kinds::Kind;
 use plumb_core::plan::Action;
 use plumb_core::plan::guards::ApplyPlace;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
-use plumb_core::plan::{Change, Guard, Plan, guards, hold_undecided};
+use plumb_core::plan::{Change, Guard, Plan, guards, hold_back};
 use plumb_core::render;
 use plumb_core::render::Style;
 use plumb_core::render::{Level, outcome};
@@ -122,6 +122,7 @@ pub enum Override {
     RunNow,
     Dangling,
     Decisions,
+    Restart,
 }
 
 impl Override {
@@ -135,6 +136,7 @@ impl Override {
             Override::RunNow => Guard::RunNow,
             Override::Dangling => Guard::Dangling,
             Override::Decisions => Guard::Decisions,
+            Override::Restart => Guard::Restart,
         }
     }
 }
@@ -253,20 +255,20 @@ async fn review(
         }
     }
     let whole = plan.clone();
-    let held = hold_undecided(&mut decided.decision.plan);
+    let held = hold_back(&mut decided.decision.plan);
     let plan = &decided.decision.plan;
-    if plan.blocked.iter().any(|b| b.guard.is_some_and(|guard| guard != Guard::Decisions)) {
+    if plan.blocked.iter().any(|b| b.guard.is_some_and(|guard| !guard.holds_changes())) {
         let failure = Failure::new(ExitCode::Guard, "a guard refused; nothing was sent");
         return Err(teller.refused(&whole, failure));
     }
     if !held.is_empty() && plan.changes.is_empty() {
-        let failure = Failure::new(ExitCode::Guard, "all of it waits for open decisions; nothing was sent");
-        let failure = failure.hint("decide, and delete each `# DECISION:` comment; or `--override decisions`");
-        return Err(teller.refused(&whole, failure));
+        return Err(teller.refused(&whole, all_held(plan)));
     }
     if !held.is_empty() && shown.is_none() {
-        let count = render::counted(held.len(), "change waits", "changes wait");
-        ui.warn(&format!("{count} for open decisions, and will not be made"));
+        for (count, why) in held_for(plan) {
+            let count = render::counted(count, "change waits", "changes wait");
+            ui.warn(&format!("{count} {why}, and will not be made"));
+        }
     }
     if let (true, Some(wave)) = (plan.changes.is_empty() && plan.blocked.is_empty(), &args.wave) {
         let code = wave.nothing(plan, ui).map_err(|failure| teller.refused(plan, failure))?;
@@ -357,6 +359,31 @@ pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failu
     let place = ApplyPlace { branch: session.project.branch.clone(), dirty: session.project.dirty, workspace_id };
     plan.blocked.extend(guards::of_place(&place, target));
     Ok(())
+}
+
+/// How many changes are held for what.
+fn held_for(plan: &Plan) -> Vec<(usize, &'static str)> {
+    let held = |guard: Guard| {
+        let own = plan.blocked.iter().filter(|blocked| blocked.guard == Some(guard));
+        own.filter_map(|blocked| blocked.address.as_ref()).collect::<BTreeSet<_>>()
+    };
+    let (open, restarts) = (held(Guard::Decisions), held(Guard::Restart));
+    // What waits for both is counted once.
+    let restarts = restarts.difference(&open).count();
+    let counts = [(open.len(), "for open decisions"), (restarts, "because clusters run that adopting would restart")];
+    counts.into_iter().filter(|(count, _)| *count > 0).collect()
+}
+
+/// That nothing is left of a plan but what waits.
+fn all_held(plan: &Plan) -> Failure {
+    let why: Vec<&str> = held_for(plan).into_iter().map(|(_, why)| why).collect();
+    let failure = Failure::new(ExitCode::Guard, format!("all of it waits {}; nothing was sent", why.join(", and ")));
+    let has = |guard: Guard| plan.blocked.iter().any(|blocked| blocked.guard == Some(guard));
+    let hints = [
+        (Guard::Decisions, "decide, and delete each `# DECISION:` comment; or `--override decisions`"),
+        (Guard::Restart, "apply again once they are terminated; or `--override restart`"),
+    ];
+    hints.into_iter().filter(|(guard, _)| has(*guard)).fold(failure, |failure, (_, hint)| failure.hint(hint))
 }
 
 /// Takes out the guards that the command line overrides, and says so.

@@ -8,14 +8,19 @@ use std::path::PathBuf;
 /// Write the JSON Schemas of manifests and plans, for editors and other tools
 ///
 /// Put `# yaml-language-server: $schema=../schemas/plumb.json` on a manifest's first line, and the editor completes and
-/// checks it.
+/// checks it. `plumb init` writes those of manifests, and `plumb import` the line; a newer plumb writes newer ones.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plumb schema\n  plumb schema --out editor/schemas\n  plumb schema --check")]
+#[command(
+    after_help = "Examples:\n  plumb schema\n  plumb schema --manifests\n  plumb schema --out editor/schemas\n  plumb schema --check"
+)]
 pub struct SchemaArgs {
     /// Folder to write to
     #[arg(long, value_name = "DIR", default_value = "schemas")]
     out: PathBuf,
-    /// Write nothing; fail when a file is not as it would be written
+    /// Only those of manifests and plumb.yaml, and none of plans and reports
+    #[arg(long)]
+    manifests: bool,
+    /// Write nothing; fail when a file is not as it would be written. Those of plans and reports need not be there
     #[arg(long)]
     check: bool,
 }
@@ -26,6 +31,10 @@ pub fn run(args: SchemaArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut stale = Vec::new();
     for (name, text) in schemas::files() {
         let path = args.out.join(&name);
+        let is_needed = schemas::is_of_manifests(&name);
+        if !is_needed && (args.manifests || args.check && !path.exists()) {
+            continue;
+        }
         if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
             continue;
         }

@@ -29,10 +29,28 @@ pub struct Validate {
     output: Output<ProblemForm>,
 }
 
+/// Who develops, where nobody knows it: names are as long as they would be for somebody.
+const SOMEBODY: &str = "USER";
+
+/// That a target in development mode was checked for nobody in particular.
+fn unknown_developer(desired: &Desired, repo: Option<&Repo>) -> Option<String> {
+    let is_unknown = desired.developer.is_some() && settings::user(repo.and_then(Repo::user)).is_none();
+    is_unknown.then(|| {
+        format!(
+            "who develops is not known: names were checked with `[dev {SOMEBODY}] ` before them. A plan of target {} needs \
+             PLUMB_USER, or `git config --global user.name`",
+            desired.target.name
+        )
+    })
+}
+
 /// Checks the manifests.
 pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure> {
     if args.output.output == ProblemForm::Text {
-        let project = Project::load(global, &args.targeted, ui)?;
+        let project = Project::load_as(global, &args.targeted, Some(SOMEBODY), ui)?;
+        if let Some(said) = unknown_developer(&project.desired, project.repo.as_ref()) {
+            ui.warn(&said);
+        }
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for resource in &project.desired.resources {
             *counts.entry(resource.kind.name()).or_default() += 1;
@@ -49,7 +67,10 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         args.output.write(&format!("The manifests are valid for target {target}: {all}.\n{open}"), ui)?;
         return Ok(ExitCode::Ok);
     }
-    let read = read(global, &args.targeted)?;
+    let read = read(global, &args.targeted, Some(SOMEBODY))?;
+    if let Some(said) = &read.unknown_developer {
+        ui.warn(said);
+    }
     let code = if read.problems.is_empty() { ExitCode::Ok } else { ExitCode::Error };
     let mut all = findings(&read.files, &read.problems);
     // A suite knows passed and failed; what exits with 0 has failed nothing.
@@ -82,6 +103,7 @@ struct Validation {
     /// The decisions that are open, when there are no mistakes: for programs, and as findings.
     decisions: Value,
     open: Vec<ReportedFinding>,
+    unknown_developer: Option<String>,
 }
 
 /// What is worth knowing of manifests without mistakes. Where the time cannot be told no prices are old.
@@ -93,15 +115,17 @@ fn warnings(desired: &Desired) -> Vec<Warning> {
     all
 }
 
-fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
+fn read(global: &Global, targeted: &Targeted, stand_in: Option<&str>) -> Result<Validation, Failure> {
     let dir = settings::project_dir(global.project.as_deref()).map_err(Failure::error)?;
     let repo = session::at(Repo::open(&dir).ok().flatten(), targeted)?;
     let read = session::with_source(&dir, repo.as_ref(), targeted, |source| {
-        match manifest::load(source, &session::request(targeted, repo.as_ref()), kinds::all()) {
+        match manifest::load(source, &session::request_as(targeted, repo.as_ref(), stand_in), kinds::all()) {
             Ok(desired) => {
                 let warnings = warnings(&desired);
                 let (decisions, open) = (render::decisions_json(&desired), render::decision_findings(&desired));
-                Ok(Validation { files: desired.files, problems: Vec::new(), warnings, decisions, open })
+                let unknown_developer = unknown_developer(&desired, repo.as_ref());
+                let (files, problems) = (desired.files, Vec::new());
+                Ok(Validation { files, problems, warnings, decisions, open, unknown_developer })
             }
             Err(failure) => match session::usage(&failure) {
                 Some(usage) => Err(usage),
@@ -111,6 +135,7 @@ fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
                     warnings: Vec::new(),
                     decisions: Value::Null,
                     open: Vec::new(),
+                    unknown_developer: None,
                 }),
             },
         }
@@ -120,7 +145,7 @@ fn read(global: &Global, targeted: &Targeted) -> Result<Validation, Failure> {
 
 /// Every mistake in the manifests, and the texts that it is in.
 pub fn mistakes(global: &Global, targeted: &Targeted) -> Result<(Files, Vec<Problem>), Failure> {
-    read(global, targeted).map(|read| (read.files, read.problems))
+    read(global, targeted, None).map(|read| (read.files, read.problems))
 }
 
 /// The mistakes as findings.

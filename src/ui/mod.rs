@@ -179,6 +179,22 @@ impl Ui {
         }
     }
 
+    /// Asks for a text; Enter alone, and no terminal, are the default.
+    ///
+    /// # Errors
+    /// The answer cannot be read.
+    pub fn ask(&self, question: &str, default: &str) -> Result<String, Failure> {
+        if !self.interactive {
+            return Ok(default.to_owned());
+        }
+        self.to_stderr(&format!("{} [{}] ", safe(question), safe(default)));
+        let mut answer = String::new();
+        let read = locked(&self.input).read_line(&mut answer);
+        read.map_err(|fault| Failure::error(format!("cannot read the answer: {fault}")))?;
+        let answer = answer.trim();
+        Ok(if answer.is_empty() { default } else { answer }.to_owned())
+    }
+
     /// Waits for Enter, where there is somebody to press it.
     pub fn pause(&self, text: &str) -> Result<(), Failure> {
         if self.interactive {

@@ -13,7 +13,7 @@ fn workspace() -> Value {
         "instance_pools": [{"instance_pool_name": "Workers", "node_type_id": "r6id.xlarge", "max_capacity": 10,
             "instance_pool_id": "0101-000000-pool-aaaaaaaa"}],
         "clusters": [{"cluster_name": "Analysts", "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge",
-            "num_workers": 2, "autotermination_minutes": 30, "state": "RUNNING",
+            "num_workers": 2, "autotermination_minutes": 30, "state": "TERMINATED",
             "libraries": [{"pypi": {"package": "polars==1.0"}}]}],
         "jobs": [
             {"name": "[bau] Nightly / load", "max_concurrent_runs": 3, "tags": {"team": "data"}, "tasks": [
@@ -51,7 +51,8 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     kind: DatabricksJob
     metadata:
       name: bau-nightly-load
-      adopt: '<job [bau] Nightly / load>'
+      adopt:
+        dev: '<job [bau] Nightly / load>'
     spec:
       name: '[bau] Nightly / load'
       max_concurrent_runs: 3
@@ -86,7 +87,8 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     kind: DatabricksCluster
     metadata:
       name: analysts
-      adopt: <cluster Analysts>
+      adopt:
+        dev: <cluster Analysts>
     spec:
       cluster_name: Analysts
       spark_version: 15.4.x-scala2.12
@@ -106,7 +108,8 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     kind: DatabricksClusterPolicy
     metadata:
       name: small-clusters
-      adopt: <policy Small clusters>
+      adopt:
+        dev: <policy Small clusters>
     spec:
       name: Small clusters
       definition:
@@ -123,7 +126,8 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     kind: DatabricksInstancePool
     metadata:
       name: workers
-      adopt: <pool Workers>
+      adopt:
+        dev: <pool Workers>
     spec:
       instance_pool_name: Workers
       enable_elastic_disk: true
@@ -141,7 +145,6 @@ fn everything_is_imported_and_taken_over_without_a_change() {
 
       # DatabricksCluster/analysts will take over the existing object (id <cluster Analysts>)
       # manifests/clusters/analysts.yaml:2
-      ! restarts the cluster
       <= DatabricksCluster/analysts "Analysts" (id <cluster Analysts>)
 
       # DatabricksClusterPolicy/small-clusters will take over the existing object (id <policy Small clusters>)
@@ -161,7 +164,7 @@ fn everything_is_imported_and_taken_over_without_a_change() {
       # manifests/jobs/etl.yaml:2
       <= DatabricksJob/etl "etl" (id <job etl>)
 
-    Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged.
+    Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.
     Digest: <digest>
     --- stderr
     read 5 objects with 8 requests in <time>
@@ -223,7 +226,7 @@ fn one_object_of_each_kind_is_imported_by_its_id() {
     }
     // What this project made has a manifest, too.
     world.plumb("apply --yes").code(0);
-    world.edit("manifests/jobs/etl.yaml", &format!("  adopt: '{job}'\n"), "");
+    world.edit("manifests/jobs/etl.yaml", &format!("  adopt:\n    dev: '{job}'\n"), "");
     world.plumb(&format!("import job {job}")).code(1).says("has a manifest already");
 }
 

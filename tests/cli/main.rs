@@ -34,6 +34,7 @@ mod import_files;
 mod lease;
 mod log;
 mod months;
+mod onboard;
 mod origins;
 mod ownership;
 mod pace;

@@ -89,7 +89,7 @@ fn an_object_without_a_mark_is_taken_over_by_one_line() {
           ~ timeout_seconds = 0 -> 60
                 # manifests/etl.yaml:12, wanted since <Add etl> by Ada: Add etl
 
-    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
+    Plan: 0 to create, 0 to update, 1 to adopt (1 with changes), 0 to delete. 0 unchanged.
     Digest: <digest>
     --- stderr
     read 1 object with 5 requests in <time>
@@ -140,7 +140,7 @@ fn another_projects_object_is_left_to_it() {
       # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
 
-    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
+    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.
     Digest: <digest>
     --- exit 0
     "#);

@@ -46,7 +46,8 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
     kind: DatabricksJob
     metadata:
       name: etl
-      adopt: '<job etl>'
+      adopt:
+        dev: '<job etl>'
     spec:
       name: etl
       tasks:
@@ -72,7 +73,7 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
       # manifests/jobs/report.yaml:3
       <= DatabricksJob/report "report" (id <job report>)
 
-    Plan: 0 to create, 0 to update, 2 to adopt, 0 to delete. 0 unchanged.
+    Plan: 0 to create, 0 to update, 2 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.
     Digest: <digest>
     --- exit 0
     "#);
@@ -193,7 +194,7 @@ fn what_goes_with_a_task_that_the_manifest_drops_is_shown() {
           -   a: 1
                 # manifests/etl.yaml:9, plumb does not know this setting; it goes with what is around it
 
-    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
+    Plan: 0 to create, 0 to update, 1 to adopt (1 with changes), 0 to delete. 0 unchanged.
     Digest: <digest>
     --- exit 0
     "#);

@@ -79,7 +79,8 @@ fn imported(kind: &'static dyn Kind, specs: Vec<Value>) {
     let names = import::names(titled, std::iter::empty());
     let mut files = BTreeMap::new();
     for (address, seen) in names.iter().zip(&seen) {
-        let manifest = render::manifest(kind, &address.name, seen, "schema.json", &BTreeMap::new(), &[]).unwrap();
+        let manifest =
+            render::manifest(kind, &address.name, seen, ("schema.json", world::TARGET), &BTreeMap::new(), &[]).unwrap();
         let before = files.insert(format!("{}.yaml", address.name), manifest.text);
         assert_eq!(before, None, "{address} is there twice");
     }

@@ -224,7 +224,8 @@ async fn import(world: &World) -> (Files, BTreeMap<String, String>) {
         let wanted = json!({ "libraries": [{}], "permissions": [{}] });
         let whole = observe::finish(&world.services(), kind, found, &wanted).await.unwrap().found;
         let name = &known[&found.seen.id].name;
-        let manifest = render::manifest(kind, name, &whole.seen.whole(), "../schemas/plumb.json", &known, &[]).unwrap();
+        let manifest =
+            render::manifest(kind, name, &whole.seen.whole(), ("../schemas/plumb.json", TARGET), &known, &[]).unwrap();
         for variable in &manifest.env {
             let value = plain(&whole.seen.spec(), name, variable);
             env.insert(variable.clone(), value.unwrap_or_else(|| panic!("{variable} is in no place of {name}")));

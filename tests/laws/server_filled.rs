@@ -417,7 +417,8 @@ async fn imported(fixture: Fixture) {
                 .find(|r| r.kind.name() == kind.name() && title(&r.spec) == title(&found.seen.spec()));
             let Some(was) = was else { continue };
             let manifest =
-                render::manifest(*kind, &name, &found.seen.whole(), "schema", &BTreeMap::new(), &[]).unwrap();
+                render::manifest(*kind, &name, &found.seen.whole(), ("schema", world::TARGET), &BTreeMap::new(), &[])
+                    .unwrap();
             let address = Address { kind: kind.name().to_owned(), name: name.clone() };
             let paths: Vec<Path> = done[&was.address].iter().map(|(path, _)| path.clone()).collect();
             // What made a job until now is not written, and kept.

@@ -294,8 +294,14 @@ async fn import(world: &World, services: &Services, desired: &Desired) -> Result
             if let Some(why) = whole.found.seen.unread.clone().or_else(|| Some(whole.limits.first()?.1.clone())) {
                 return Err(why);
             }
-            let manifest =
-                render::manifest(*kind, "imported", &whole.found.seen.whole(), "plumb.json", &BTreeMap::new(), &[]);
+            let manifest = render::manifest(
+                *kind,
+                "imported",
+                &whole.found.seen.whole(),
+                ("plumb.json", world::TARGET),
+                &BTreeMap::new(),
+                &[],
+            );
             texts.insert(format!("{} {}", kind.name(), found.seen.id), manifest.map_err(|e| e.to_string())?.text);
         }
     }

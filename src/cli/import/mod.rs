@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
 use plumb_core::import;
 use plumb_core::kinds::{self, Kind, Role};
-use plumb_core::manifest::Resource;
+use plumb_core::manifest::{Desired, Mode, Resource};
 use plumb_core::plan::unknown::{self, UnknownMembers};
 use plumb_core::plan::{Live, LiveObject};
 use plumb_core::render::{self, value::visible};
@@ -70,6 +70,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
     make_folder(global, &args.out)?;
     args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
+    may_import(&session.project.desired)?;
     let (live, refused) = session.listed(ui).await?;
     let mut left = left::of_listings(&args, &live, &refused, ui)?;
     let chosen = chosen(&args, &session, &live, ui)?;
@@ -141,7 +142,9 @@ fn manifests(
                 UnknownMembers::of(kind.rules(), &seen.spec, &supplied, &[])
             };
             kept.add(address, *kind, &unknown.kept);
-            let manifest = render::manifest(*kind, &address.name, &seen, &schema(&file), &known, &unknown.paths())
+            let schema = schema(&file);
+            let places = (schema.as_str(), desired.target.name.as_str());
+            let manifest = render::manifest(*kind, &address.name, &seen, places, &known, &unknown.paths())
                 .map_err(|e| Failure::error(format!("{address}: {e}")))?;
             texts.push((file, manifest));
         }
@@ -155,6 +158,23 @@ fn manifests(
             left.one(kind, &found.seen.id, why, args.all, ui)?;
         }
     }
+}
+
+/// Refuses a target in development mode: what is imported is to stay as it is, and there nothing does.
+fn may_import(desired: &Desired) -> Result<(), Failure> {
+    let Some(user) = &desired.developer else { return Ok(()) };
+    let others = desired.project.targets.values().filter(|target| target.mode != Mode::Development && !target.sandbox);
+    let others: Vec<&str> = others.map(|target| target.name.as_str()).collect();
+    let failure = Failure::usage(format!(
+        "target {} is for development: an apply would rename what is imported to `[dev {user}] …` and pause its schedules",
+        desired.target.name
+    ));
+    Err(failure.hint("nothing was written").hint(match others.as_slice() {
+        [] => "import from a target without `mode: development`; `plumb init` writes one such, prod".to_owned(),
+        others => {
+            format!("import from a target without `mode: development`: `--target {}`", others.join("`, `--target "))
+        }
+    }))
 }
 
 /// The folder of the manifests has to be there for the project to be valid; a new project may have none yet.

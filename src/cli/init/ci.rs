@@ -1,22 +1,23 @@
-//! `plumb init --ci github`: the workflows of plumb's own repository, which its tests lint and run.
+//! `plumb init --ci`: what runs plumb in a pipeline.
 //!
-//! They are written as they are. Only `build.yml` is another one: it takes a release in place of building plumb.
+//! The workflows of GitHub are those of plumb's own repository, which its tests lint and run. Only `build.yml` is another one: it
+//! takes a release in place of building plumb.
 
+use super::files::NewFiles;
 use crate::git::Repo;
 use crate::ui::{Failure, Ui};
 use clap::ValueEnum;
-use std::fmt::Write as _;
-use std::io::ErrorKind;
 use std::path::Path;
 
-/// Where the workflows run.
+/// Where the pipelines run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CiService {
     Github,
+    Gitlab,
 }
 
-/// What is written, by its path in the repository.
-const FILES: [(&str, &str); 8] = [
+/// What is written for GitHub, by its path in the repository.
+const GITHUB: [(&str, &str); 8] = [
     (".github/actions/plumb/action.yml", include_str!("../../../.github/actions/plumb/action.yml")),
     (".github/workflows/build.yml", include_str!("build.yml")),
     (".github/workflows/plan.yml", include_str!("../../../.github/workflows/plan.yml")),
@@ -27,11 +28,36 @@ const FILES: [(&str, &str); 8] = [
     (".github/workflows/cost.yml", include_str!("../../../.github/workflows/cost.yml")),
 ];
 
-/// Writes the workflows that are not there yet. Nothing is overwritten.
+/// What is written for GitLab.
+const GITLAB: [(&str, &str); 1] = [(".gitlab-ci.yml", include_str!("gitlab-ci.yml"))];
+
+impl CiService {
+    fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            CiService::Github => &GITHUB,
+            CiService::Gitlab => &GITLAB,
+        }
+    }
+
+    /// What is to be done before they run.
+    fn next(self) -> &'static str {
+        match self {
+            CiService::Github => {
+                "Next: set the repository's variables PLUMB_VERSION and PLUMB_SHA256 (a release and the hash of its archive), and \
+                 those that plan.yml lists; then let a role and a principal trust the environments of each workflow."
+            }
+            CiService::Gitlab => {
+                "Next: set the project's CI/CD variables that .gitlab-ci.yml lists, and make a pipeline schedule for drift."
+            }
+        }
+    }
+}
+
+/// Refuses a project that is not at the root of its repository.
 ///
 /// # Errors
-/// The project is not at the root of its repository, or a file cannot be written; those before it are.
-pub fn write(dir: &Path, ui: &Ui) -> Result<(), Failure> {
+/// It is in a folder.
+pub fn check_place(dir: &Path) -> Result<(), Failure> {
     if let Ok(Some(repo)) = Repo::open(dir)
         && !repo.prefix().is_empty()
     {
@@ -39,34 +65,20 @@ pub fn write(dir: &Path, ui: &Ui) -> Result<(), Failure> {
             Failure::error("the workflows run at the root of a repository, and plumb.yaml is in a folder of it");
         return Err(failure.hint("copy them from a project of their own, and set PLUMB_PROJECT in each"));
     }
-    let (mut told, mut there) = (String::new(), 0);
-    for (path, text) in FILES {
-        let at = dir.join(path);
-        let failed = |e: std::io::Error| Failure::error(format!("{path} was not written: {e}"));
-        if let Some(folder) = at.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        // It is made new or not at all: also a link that leads elsewhere is left as it is.
-        match std::fs::OpenOptions::new().write(true).create_new(true).open(&at) {
-            Ok(mut file) => {
-                std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
-                let _ = writeln!(told, "{path}");
-            }
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                let same = std::fs::read(&at).is_ok_and(|known| known == text.as_bytes());
-                let what = if same { "is there" } else { "is there and differs; it stays as it is" };
-                ui.status(&format!("{path} {what}"));
-                there += 1;
-            }
-            Err(e) => return Err(failed(e)),
-        }
+    Ok(())
+}
+
+/// Writes what is not there yet. Nothing is overwritten.
+///
+/// # Errors
+/// A file cannot be written; those before it are.
+pub fn write(dir: &Path, service: CiService, ui: &Ui) -> Result<(), Failure> {
+    let mut new = NewFiles::new(dir, ui);
+    for (path, text) in service.files() {
+        new.write(path, text)?;
     }
-    ui.data(&told)?;
-    if there < FILES.len() {
-        ui.status(
-            "Next: set the repository's variables PLUMB_VERSION and PLUMB_SHA256 (a release and the hash of its archive), and those \
-             that plan.yml lists; then let a role and a principal trust the environments of each workflow.",
-        );
+    if new.tell()? > 0 {
+        ui.status(service.next());
     }
     Ok(())
 }

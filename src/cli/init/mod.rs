@@ -1,72 +1,142 @@
 //! `plumb init`.
 
 mod ci;
+mod files;
 
 use super::Global;
 use crate::ui::{ExitCode, Failure, Ui};
 use ci::CiService;
 use clap::Args;
-use std::path::PathBuf;
+use files::NewFiles;
+use plumb_core::{manifest, schemas};
+use std::path::{Path, PathBuf};
 
-/// Begin a project: write plumb.yaml and a folder for manifests
+/// Begin a project: write plumb.yaml, an example, and what editors and git need
 ///
-/// With --ci also workflows that plan pull requests, apply what was merged, look for drift, diagnose, compare, and keep what runs
-/// used. In a project that is there already these alone. Nothing is overwritten.
+/// Targets are the sandbox, an emulator on this machine, and those that --target names; without it a terminal is asked, and
+/// elsewhere there is one, prod. Each signs in with the profile of its name in ~/.databrickscfg. With --ci also what plans
+/// merge and pull requests, applies what was merged and looks for drift; in a project that is there already, these alone. Nothing
+/// is overwritten.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  plumb init --name bau-insights
-  plumb init && plumb import --all --target dev
+  plumb init
+  plumb init --name bau-insights --target staging --target prod
+  plumb init && plumb import --all --target prod && plumb plan --target prod
   plumb init --ci github")]
 pub struct Init {
     /// Name of the project [default: the folder's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Write workflows that run plumb
+    /// Target beside the sandbox, and profile of ~/.databrickscfg; may be repeated [default: prod]
+    #[arg(long, short, value_name = "NAME")]
+    target: Vec<String>,
+    /// Write pipelines that run plumb
     #[arg(long, value_name = "SERVICE", value_enum)]
     ci: Option<CiService>,
 }
 
+/// The target that needs no account.
+const SANDBOX: &str = "sandbox";
+/// The target that a project begins with, where nobody names one.
+const FIRST: &str = "prod";
+/// The example, which is no manifest before it is renamed.
+const EXAMPLE: &str = "manifests/example.yaml.txt";
+
 /// Writes the files.
 pub fn run(global: &Global, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
+    if let Some(name) = &args.name {
+        check_name("--name", name)?;
+    }
+    args.target.iter().try_for_each(|name| check_name("--target", name))?;
     let dir = global.project.clone().unwrap_or_else(|| PathBuf::from("."));
+    let file = dir.join("plumb.yaml");
+    if file.exists() {
+        return in_project(&dir, args, ui);
+    }
     let failed = |e: std::io::Error| Failure::error(format!("{}: {e}", dir.display()));
     std::fs::create_dir_all(&dir).map_err(failed)?;
-    let whole = dir.canonicalize().map_err(failed)?;
-    let file = dir.join("plumb.yaml");
-    if file.exists() && args.ci.is_some() {
-        if let Some(name) = &args.name {
-            return Err(Failure::usage(format!("--name {name}: the project has a name already")));
-        }
-        return ci::write(&dir, ui).map(|()| ExitCode::Ok);
-    }
-    if file.exists() {
-        return Err(Failure::error(format!("{} is there already; nothing was written", file.display())));
-    }
-    let folder = whole.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name = args
-        .name
-        .unwrap_or_else(|| folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>());
-    let name = name.trim_matches('-');
-    let name = if name.is_empty() { "project" } else { name };
-    let manifests = dir.join("manifests");
-    std::fs::create_dir_all(&manifests).map_err(failed)?;
-    // git keeps no empty folder, and a clone without it would not be valid.
-    std::fs::write(manifests.join(".gitkeep"), "").map_err(failed)?;
-    std::fs::write(&file, text(name)).map_err(failed)?;
-    ui.data("plumb.yaml\n")?;
     if args.ci.is_some() {
-        ci::write(&dir, ui)?;
+        ci::check_place(&dir)?;
     }
-    ui.status(
-        "Next: name your workspace in target dev (a profile of ~/.databrickscfg, or `host`), then `plumb import --all \
-         --target dev`; or write a manifest and `plumb apply` it to the sandbox.",
-    );
+    let name = match args.name {
+        Some(name) => name,
+        None => named_as(&dir.canonicalize().map_err(failed)?),
+    };
+    let targets = targets(args.target, ui)?;
+    let mut new = NewFiles::new(&dir, ui);
+    new.write_folder("schemas", &schemas::manifest_files())?;
+    new.write(EXAMPLE, include_str!("example.yaml.txt"))?;
+    new.add_line(".gitignore", ".plumb/")?;
+    // Last: what went wrong before can be tried again.
+    new.write("plumb.yaml", &project(&name, &targets))?;
+    new.tell()?;
+    if let Some(service) = args.ci {
+        ci::write(&dir, service, ui)?;
+    }
+    tell_next(&targets, ui);
     Ok(ExitCode::Ok)
 }
 
-fn text(name: &str) -> String {
+/// What can be added to a project that is there already.
+fn in_project(dir: &Path, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
+    let Some(service) = args.ci else {
+        return Err(Failure::error(format!(
+            "{} is there already; nothing was written",
+            dir.join("plumb.yaml").display()
+        )));
+    };
+    if let Some(name) = &args.name {
+        return Err(Failure::usage(format!("--name {name}: the project has a name already")));
+    }
+    if let Some(name) = args.target.first() {
+        let failure = Failure::usage(format!("--target {name}: the project is there already"));
+        return Err(failure.hint("add the target to `spec.targets` of plumb.yaml"));
+    }
+    ci::check_place(dir)?;
+    ci::write(dir, service, ui).map(|()| ExitCode::Ok)
+}
+
+/// Refuses a name that could not stand in an address or a mark.
+fn check_name(what: &str, name: &str) -> Result<(), Failure> {
+    match manifest::unfit_name(name) {
+        None => Ok(()),
+        Some(why) => {
+            Err(Failure::usage(format!("{what}: `{name}` cannot be a name: {why}")).hint("nothing was written"))
+        }
+    }
+}
+
+/// A name for a project in this folder.
+fn named_as(folder: &Path) -> String {
+    let folder = folder.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let plain: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(63).collect();
+    let name = plain.trim_matches('-');
+    if manifest::unfit_name(name).is_none() { name.to_owned() } else { "project".to_owned() }
+}
+
+/// The targets beside the sandbox, each once, in the order in which they were named.
+fn targets(mut given: Vec<String>, ui: &Ui) -> Result<Vec<String>, Failure> {
+    if given.is_empty() {
+        let question = "Target to begin with, which is a profile of ~/.databrickscfg too";
+        let answer = ui.ask(question, FIRST)?;
+        check_name("the target", &answer)?;
+        given.push(answer);
+    }
+    let mut targets: Vec<String> = Vec::new();
+    for name in given {
+        if name != SANDBOX && !targets.contains(&name) {
+            targets.push(name);
+        }
+    }
+    Ok(targets)
+}
+
+fn project(name: &str, targets: &[String]) -> String {
+    let targets: String =
+        targets.iter().map(|target| format!("    {target}:\n      databricks: {{profile: {target}}}\n")).collect();
     format!(
         "\
+# yaml-language-server: $schema=schemas/plumb.json
 apiVersion: plumb/v1
 kind: Project
 metadata:
@@ -74,13 +144,27 @@ metadata:
 spec:
   manifests: [manifests]
   targets:
-    sandbox:                # the embedded emulator: no account needed
-      sandbox: true
+    {SANDBOX}:
+      sandbox: true             # the embedded emulator: no account needed
       default: true
-    dev:
-      mode: development     # names get \"[dev USER] \", schedules are paused
-      databricks: {{profile: dev}}
-  guards: {{maxDeletes: 3, maxChangePercent: 30}}
+{targets}  guards: {{maxDeletes: 3, maxChangePercent: 30}}
 "
     )
+}
+
+/// Tells the commands that come next.
+fn tell_next(targets: &[String], ui: &Ui) {
+    let mut steps = Vec::new();
+    if let Some(target) = targets.first() {
+        steps.push((format!("databricks auth login --profile {target}"), "unless ~/.databrickscfg has that profile"));
+        steps.push((format!("plumb import --all --target {target}"), "manifests of what is there"));
+        steps.push((format!("plumb plan --target {target}"), "changes nothing, and says so"));
+    }
+    steps.push((format!("mv {EXAMPLE} manifests/hello.yaml"), "or try the example, without an account"));
+    steps.push(("plumb plan".to_owned(), "what an apply to the sandbox would do"));
+    let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    ui.status("Next:");
+    for (command, why) in steps {
+        ui.status(&format!("  {command:width$}  # {why}"));
+    }
 }

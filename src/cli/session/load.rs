@@ -37,6 +37,11 @@ pub struct Project {
 impl Project {
     /// Reads the project. Every mistake is reported, and nothing is sent anywhere.
     pub fn load(global: &Global, targeted: &Targeted, ui: &Ui) -> Result<Project, Failure> {
+        Project::load_as(global, targeted, None, ui)
+    }
+
+    /// Reads the project, with a user of another name where nobody knows who works here.
+    pub fn load_as(global: &Global, targeted: &Targeted, stand_in: Option<&str>, ui: &Ui) -> Result<Project, Failure> {
         let dir = settings::project_dir(global.project.as_deref())
             .map_err(|e| Failure::error(e).hint("`plumb init` writes one"))?;
         let repo = match Repo::open(&dir) {
@@ -48,7 +53,7 @@ impl Project {
             }
         };
         let loaded = with_source(&dir, repo.as_ref(), targeted, |source| {
-            manifest::load(source, &request(targeted, repo.as_ref()), kinds::all())
+            manifest::load(source, &request_as(targeted, repo.as_ref(), stand_in), kinds::all())
         })?;
         let desired = loaded.map_err(|failure| problems(&failure, ui))?;
         let (targeted, pace) = (targeted.clone(), global.pace);
@@ -292,6 +297,13 @@ pub fn request<'a>(targeted: &Targeted, repo: Option<&Repo>) -> Request<'a> {
         env: if targeted.sealed { &|_| None } else { &settings::env },
         user: settings::user(repo.and_then(Repo::user)),
     }
+}
+
+/// The same with a user of another name where nobody knows who works here.
+pub fn request_as<'a>(targeted: &Targeted, repo: Option<&Repo>, stand_in: Option<&str>) -> Request<'a> {
+    let request = request(targeted, repo);
+    let user = request.user.or_else(|| stand_in.map(str::to_owned));
+    Request { user, ..request }
 }
 
 /// The mistakes, laid out.

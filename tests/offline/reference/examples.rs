@@ -41,9 +41,10 @@ fn projects(text: &str, kind: &str) -> Vec<Shown> {
         let named = named.filter(|name| name.ends_with(".yaml") && *name != "plumb.yaml");
         let path = named.map_or_else(|| format!("manifests/block-{number}.yaml"), str::to_owned);
         let has = |key: &str| block.lines().any(|line| line.split('#').next().unwrap().starts_with(&format!("{key}:")));
-        if has("apiVersion") && !block.contains("\nkind: Project") {
+        let is_project = block.lines().any(|line| line == "kind: Project");
+        if has("apiVersion") && !is_project {
             projects.last_mut().unwrap().insert(path, format!("{block}\n"));
-        } else if has("metadata") || has("spec") {
+        } else if !is_project && (has("metadata") || has("spec")) {
             let kind = if has("kind") { String::new() } else { format!("kind: {kind}\n") };
             let metadata = if has("metadata") { String::new() } else { format!("metadata: {{name: example-{number}}}\n") };
             let spec = if has("spec") { String::new() } else { format!("spec: {{name: example {number}}}\n") };

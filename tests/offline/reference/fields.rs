@@ -6,12 +6,18 @@ use plumb_core::kinds;
 use plumb_core::schemas::{self, Explained, FieldDoc};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::LazyLock;
 
 /// Places of one object that are named beside its table.
 const MOST_PLACES: usize = 6;
 
 /// The generated parts, by the names of their markers.
-pub fn parts() -> BTreeMap<String, String> {
+pub fn parts() -> &'static BTreeMap<String, String> {
+    static PARTS: LazyLock<BTreeMap<String, String>> = LazyLock::new(written);
+    &PARTS
+}
+
+fn written() -> BTreeMap<String, String> {
     let written: BTreeMap<String, Value> = schemas::documents().into_iter().collect();
     let mut parts = BTreeMap::new();
     for kind in kinds::all() {
@@ -115,7 +121,7 @@ impl Tables<'_> {
                 out.push_str(&format!("{}\n\n", line.trim()));
             }
         }
-        out.push_str("| field | type | what it is |\n|---|---|---|\n");
+        out.push_str("| field | type | left out | what it is |\n|---|---|---|---|\n");
         for (member, schema) in members(outer) {
             let path = format!("{}{}{}{member}", self.before, at[0], if at[0].is_empty() { "" } else { "." });
             let field = self.of.field(&path.replace("[]", ""), false);
@@ -124,21 +130,39 @@ impl Tables<'_> {
                 Some((inner, _)) => format!("[{}](#{})", field.types, self.anchor(places, inner)),
                 None => field.types.clone(),
             };
-            out.push_str(&format!("| `{member}` | {} | {} |\n", cell(&types), cell(&meaning(&field))));
+            let without = without(schema, &field);
+            out.push_str(&format!("| `{member}` | {} | {} | {} |\n", cell(&types), cell(&without), cell(&meaning(&field))));
         }
         out.push('\n');
         out
     }
 }
 
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What it means that a manifest leaves a field out.
+fn without(schema: &Value, field: &FieldDoc) -> String {
+    let unset = schema.pointer("/x-plumb/unset").and_then(Value::as_str);
+    match (&field.default, unset) {
+        _ if field.required => "**required**".to_owned(),
+        (Some(value), _) if !field.description.contains("Default:") => format!("`{}`", plain(value)),
+        (None, Some("absent")) => "none".to_owned(),
+        (None, Some("server")) => "the service's".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What `without` says in a word.
+const SAID: [&str; 2] = [
+    "Where the manifest leaves it out, a live value is a difference.",
+    "Where the manifest leaves it out, the service may set it.",
+];
+
 /// What a field is, in sentences.
 fn meaning(field: &FieldDoc) -> String {
-    let mut said: Vec<String> = Vec::new();
-    if field.required {
-        said.push("**Required.**".to_owned());
-    }
-    said.push(field.description.clone());
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut said = vec![field.description.clone()];
     if !field.values.is_empty() {
         let told = field.values.iter().map(|one| match &one.description {
             Some(about) => format!("`{}` ({})", plain(&one.value), about.trim_end_matches('.')),
@@ -146,13 +170,8 @@ fn meaning(field: &FieldDoc) -> String {
         });
         said.push(format!("One of {}.", told.collect::<Vec<_>>().join(", ")));
     }
-    if let Some(value) = &field.default
-        && !field.description.contains("Default:")
-    {
-        said.push(format!("Default: `{}`.", plain(value)));
-    }
     said.extend(field.rules.iter().flat_map(|rule| rule.says.clone()));
-    said.retain(|sentence| !sentence.is_empty());
+    said.retain(|sentence| !sentence.is_empty() && !SAID.contains(&sentence.as_str()));
     said.join(" ")
 }
 
@@ -212,7 +231,8 @@ fn a_field_says_what_a_rule_means() {
     };
     let tasks = row(job, "| `tasks` |");
     assert!(tasks.contains("](#tasks)") && tasks.contains("told apart by `task_key`"), "{tasks}");
-    assert!(row(job, "| `task_key` |").contains("**Required.**"));
+    assert!(row(job, "| `task_key` |").contains("| **required** |"));
+    assert!(row(job, "| `schedule` |").contains("| none | Starts runs by the clock."));
     let password = row(&parts["fields of AirflowConnection"], "| `password` |");
     assert!(password.contains("replaces the object"), "{password}");
     let project = &parts["fields of Project"];

@@ -85,7 +85,7 @@ fn places(documents: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 #[test]
 fn what_is_generated_is_that_of_the_code() {
     let mut parts = commands::parts();
-    parts.extend(fields::parts());
+    parts.extend(fields::parts().clone());
     let documents = documents();
     let places = places(&documents);
     let missing: Vec<&String> = parts.keys().filter(|name| !places.contains_key(*name)).collect();

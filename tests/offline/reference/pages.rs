@@ -102,13 +102,17 @@ fn every_link_into_a_page_names_a_heading_of_it() {
 
 /// The numbers that stand before a word, as digits or as a word: `eight kinds`.
 fn numbers(text: &str, of: &str) -> Vec<usize> {
-    let words: Vec<String> = text
-        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | ',')))
-        .filter(|word| !word.is_empty())
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
-        .collect();
     let number = |word: &str| WORDS.iter().position(|w| *w == word).or_else(|| word.parse().ok());
-    words.windows(2).filter(|pair| pair[1] == of).filter_map(|pair| number(&pair[0])).collect()
+    let lower = text.to_lowercase();
+    let ends = |after: &str| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let found = lower.match_indices(of).filter(|(at, _)| ends(&lower[at + of.len()..]));
+    // Only blanks stand between the two, a line's end perhaps.
+    let before = found.filter_map(|(at, _)| {
+        let rest = lower[..at].trim_end_matches([' ', '\n']);
+        let word = rest.rsplit(|c: char| !c.is_alphanumeric()).next()?;
+        (rest.len() < at).then(|| number(word)).flatten()
+    });
+    before.collect()
 }
 
 /// What documents count, and how many of it there are.

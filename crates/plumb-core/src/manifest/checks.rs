@@ -1,39 +1,25 @@
 //! What can only be checked between manifests, or between a manifest and its kind's rules.
 
-use super::{Address, Lifecycle, Removal, Resource, walk};
+use super::{Address, Adopt, Lifecycle, Removal, Resource, walk};
 use crate::kinds::{Kind, Role};
 use plumb_model::schema::Rules;
 use plumb_model::yaml::{Node, Problems, Tree, UNREAD, is_deferred, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports two manifests of a kind that would make two objects of one name: people could not tell them apart, and a
-/// live object of that name could belong to either. Where names need not be unique, `adopt` tells two apart.
+/// live object of that name could belong to either. Where names need not be unique, `adopt` tells two apart, in whichever target.
 pub(super) fn live_names(resources: &[Resource], problems: &mut Problems) {
-    let mut seen: BTreeMap<(&str, &str, Option<&str>), &Resource> = BTreeMap::new();
+    let mut seen: BTreeMap<(&str, &str, Option<&Adopt>), &Resource> = BTreeMap::new();
     for resource in resources {
         let title = resource.kind.title();
         let Some(name) = resource.title().filter(|n| !is_deferred(n)) else { continue };
-        let adopt = resource.adopt.as_deref().filter(|_| resource.kind.title_is_free());
+        let adopt = resource.adopts.as_ref().filter(|_| resource.kind.title_is_free());
         if let Some(first) = seen.insert((resource.kind.name(), name, adopt), resource) {
             let place = |r: &Resource| r.node().get(title).map_or(r.span, |n| n.span);
             let message = format!("two manifests claim the {} \"{}\"", resource.kind.noun(), name.escape_debug());
             problems
                 .at(place(resource), message, format!("{} has this `{title}`", resource.address))
                 .related(place(first), format!("{} has it too", first.address));
-        }
-    }
-}
-
-/// Reports two manifests that take over one object.
-pub(super) fn adopted_once(resources: &[Resource], problems: &mut Problems) {
-    let mut seen: BTreeMap<(&str, &str), &Resource> = BTreeMap::new();
-    for resource in resources {
-        let Some(id) = resource.adopt.as_deref() else { continue };
-        if let Some(first) = seen.insert((resource.kind.name(), id), resource) {
-            let message = format!("two manifests adopt the {} {}", resource.kind.noun(), id.escape_debug());
-            problems
-                .at(resource.span, message, format!("{} adopts it", resource.address))
-                .related(first.span, format!("{} adopts it too", first.address));
         }
     }
 }
@@ -92,7 +78,7 @@ pub(super) fn metadata_of_objects(resources: &[Resource], problems: &mut Problem
             let message = format!("`metadata.{field}` means nothing for {}", resource.kind.one());
             problems.at(resource.span, message, format!("in {}", resource.address));
         };
-        if resource.adopt.is_some() {
+        if resource.adopts.is_some() {
             refuse("adopt");
         }
         if resource.take_from.is_some() {

@@ -89,7 +89,7 @@ impl Desired {
     pub fn decision_guard(&self) -> DecisionGuard {
         let is_tried_out = self.target.sandbox || self.target.mode == Mode::Development;
         let default = if is_tried_out { DecisionGuard::Warn } else { DecisionGuard::Block };
-        self.project.guards.decisions.unwrap_or(default)
+        self.guards.decisions.unwrap_or(default)
     }
 
     /// The manifests in which decisions are open, each with its pipeline: the Migration that names it, or the only one in its

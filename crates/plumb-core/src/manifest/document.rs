@@ -1,6 +1,6 @@
 //! A document: the four keys that every manifest has.
 
-use super::{Ignore, Lifecycle};
+use super::{Adopt, Ignore, Lifecycle};
 use crate::kinds::managed::ToolName;
 use plumb_model::address::{Address, LONGEST_NAME};
 use plumb_model::yaml::{FileId, Gaps, Limits, Node, Problems, Span, nearest, parse, read};
@@ -25,9 +25,9 @@ pub struct Metadata {
     /// What plumb may do to the object, and what others may.
     #[serde(default)]
     pub lifecycle: LifecycleText,
-    /// The id of an existing object to take over at the next apply.
+    /// The id of an existing object to take over at the next apply: in every target, or by target, `{prod: "123"}`.
     #[serde(default)]
-    pub adopt: Option<String>,
+    pub adopt: Option<Adopt>,
     /// The other tool that the object is taken from: `bundle`. Needed beside `adopt` when the object says that a tool manages
     /// it, and when a tool has taken what plumb owns. It then is plumb's: take it out of that tool first.
     #[serde(default)]
@@ -124,16 +124,21 @@ pub(super) fn open(node: &Node, role: DocumentRole, problems: &mut Problems) -> 
     Some((kind.to_owned(), text.to_owned()))
 }
 
+/// Why a text could not stand as a name in an address, a reference or a mark; `None` when it can.
+pub fn unfit_name(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match name {
+        "" => Some("a name is needed here".to_owned()),
+        _ if name.len() > LONGEST_NAME => Some(format!("at most {LONGEST_NAME} characters")),
+        _ if name.starts_with(['-', '_']) => Some("a name starts with a letter or a digit".to_owned()),
+        _ if !name.chars().all(plain) => Some("only letters, digits, `-` and `_` may stand in a name".to_owned()),
+        _ => None,
+    }
+}
+
 /// Reports a name that could not stand in an address, a reference or a mark.
 pub(super) fn check_name(name: &str, span: Span, problems: &mut Problems) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let label = match name {
-        "" => "a name is needed here".to_owned(),
-        _ if name.len() > LONGEST_NAME => format!("at most {LONGEST_NAME} characters"),
-        _ if name.starts_with(['-', '_']) => "a name starts with a letter or a digit".to_owned(),
-        _ if !name.chars().all(plain) => "only letters, digits, `-` and `_` may stand in a name".to_owned(),
-        _ => return,
-    };
+    let Some(label) = unfit_name(name) else { return };
     problems.at(span, format!("`{}` cannot be a name", name.chars().take(80).collect::<String>()), label);
 }
 

@@ -7,7 +7,7 @@ use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
     Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Project, Removal, Request, Resource, Target,
-    Vault, Warning, accept::accept, checks, develop, patch, price_books, refs, teardown_guard, waves,
+    Vault, Warning, accept::accept, adopt, checks, develop, patch, price_books, refs, teardown_guard, waves,
 };
 use crate::detect;
 use crate::kinds::Kind;
@@ -183,6 +183,7 @@ fn run(
     let names = (project.name.as_str(), target.name.as_str());
     let mut expander = Expander::new(files, names, &variables, &project.env, request.env);
     expander.earlier = earlier;
+    let targets: Vec<&str> = setup.project.targets.keys().map(String::as_str).collect();
     let mut ready = Vec::new();
     let mut noted: Vec<Warning> = Vec::new();
     for document in list.into_values().chain(astray) {
@@ -201,7 +202,7 @@ fn run(
             develop::prefix(&mut spec, document.kind.title(), user);
         }
         develop::seal(&mut spec, document.kind.rules(), &mut vault);
-        let metadata = if document.is_astray { None } else { describe(&metadata, document.kind, problems) };
+        let metadata = if document.is_astray { None } else { describe(&metadata, document.kind, &targets, problems) };
         if document.is_astray {
             document.kind.read(&spec, problems, &mut noted);
             continue;
@@ -211,10 +212,10 @@ fn run(
     }
     waves::assume_paused(ready.iter_mut().map(|ready| (&ready.address, ready.kind, &mut ready.spec)).collect());
 
-    let targets: Vec<_> =
+    let referrers: Vec<_> =
         ready.iter().map(|r| refs::Referrer { address: &r.address, kind: r.kind, spec: &r.spec }).collect();
-    let resolved = refs::resolve(&targets, &known, kinds, files, problems);
-    drop(targets);
+    let resolved = refs::resolve(&referrers, &known, kinds, files, problems);
+    drop(referrers);
     let ready: Vec<(Ready, refs::Resolved)> = ready.into_iter().zip(resolved).collect();
     let checked =
         cores::on_threads(source.threads(), &ready, |(ready, resolved)| SpecFindings::of(ready.kind, &resolved.spec));
@@ -243,7 +244,8 @@ fn run(
                 kind: ready.kind,
                 labels: metadata.labels,
                 lifecycle,
-                adopt: metadata.adopt,
+                adopt: metadata.adopt.as_ref().and_then(|adopt| adopt.in_target(&target.name)).map(str::to_owned),
+                adopts: metadata.adopt,
                 take_from: metadata.take_from,
                 previous_names: metadata.previous_names,
                 remove,
@@ -262,7 +264,7 @@ fn run(
         vault.seal_everywhere(&secret);
     }
     checks::live_names(&resources, problems);
-    checks::adopted_once(&resources, problems);
+    adopt::once(&resources, problems);
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);
     checks::metadata_of_objects(&resources, problems);
@@ -271,8 +273,19 @@ fn run(
         waves::check(&resources, problems);
     }
     price_books::one_a_region(&resources, problems);
-    teardown_guard::of_manifests(&resources, project.guards.teardown.as_ref(), problems);
-    Some(Desired { project, target, resources, vault, files: Files::default(), developer: user, noted, questions })
+    let guards = project.guards.of(&target);
+    teardown_guard::of_manifests(&resources, guards.teardown.as_ref(), problems);
+    Some(Desired {
+        project,
+        target,
+        guards,
+        resources,
+        vault,
+        files: Files::default(),
+        developer: user,
+        noted,
+        questions,
+    })
 }
 
 /// A document whose kind and name are known.
@@ -456,12 +469,14 @@ fn name_span(node: &Node) -> Span {
 fn describe(
     metadata: &Node,
     kind: &'static dyn Kind,
+    targets: &[&str],
     problems: &mut Problems,
 ) -> Option<(Metadata, Lifecycle, Vec<Removal>)> {
     checks::nothing_deferred(metadata, problems);
     let before = problems.len();
     let (typed, gaps) = read_partly::<Metadata>(metadata, problems)?;
     let is_whole = problems.len() == before;
+    adopt::targets(typed.adopt.as_ref(), &gaps.node, targets, problems);
     let mut lifecycle = document::lifecycle(&typed.lifecycle, &gaps, problems);
     checks::ignored_paths(&mut lifecycle, kind, problems);
     let remove = checks::removed_paths(&typed.remove, &gaps.node, kind, problems);

@@ -410,6 +410,62 @@ fn what_is_adopted_tells_two_of_one_name_apart() {
 }
 
 #[test]
+fn what_is_adopted_may_be_of_some_targets_alone() {
+    let adopting = |name: &str, adopt: &str| {
+        let job = job(name, "").replace(&format!("  name: {name}"), "  name: same");
+        job.replace(&format!("{{name: {name}}}"), &format!("{{name: {name}, adopt: {adopt}}}"))
+    };
+    let two = adopting("a", "{prod: '1', dev: '3'}") + &adopting("b", "{prod: '2'}");
+    let ids = |target: &str, text: &str| {
+        let files = [("manifests/a.yaml", text), ("overlays/prod/.keep", "")];
+        let all = good(target, &files).resources;
+        all.iter().map(|r| r.adopt.clone().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    };
+    // Two of one name are told apart where neither is taken over, too.
+    assert_eq!((ids("prod", &two), ids("dev", &two), ids("main", &two)), ("1 2".into(), "3 ".into(), " ".into()));
+    let everywhere = adopting("a", "'7'");
+    assert_eq!((ids("prod", &everywhere), ids("main", &everywhere)), ("7".into(), "7".into()));
+    // One object has one manifest in each target; in another target the same id is another object's.
+    ids("main", &(adopting("a", "{prod: '1'}") + &adopting("b", "{dev: '1'}")));
+    let found = bad_manifest(&(adopting("a", "{main: '1'}") + &adopting("b", "'1'")));
+    assert!(found[0].contains("two manifests adopt the job 1"), "{found:#?}");
+    for (adopt, wanted) in [
+        ("{prdo: '1'}", "3:29 there is no target `prdo` | did you mean `prod`?"),
+        ("{elsewhere: '1'}", "3:29 there is no target `elsewhere` | targets: dev, main, prod"),
+        ("{prod: 12}", "3:35 expected a string, found the number 12 | write it in quotes: \"12\""),
+        ("12", "3:28 expected a string, found the number 12 | write it in quotes: \"12\""),
+        ("{prod: ['1']}", "3:35 expected a string, found a list | expected a string"),
+    ] {
+        assert_eq!(bad_manifest(&adopting("a", adopt)), [wanted], "{adopt}");
+    }
+}
+
+#[test]
+fn a_target_has_limits_of_its_own() {
+    let project = |of_main: &str| {
+        let guards = "  guards: {maxDeletes: 3, maxChangePercent: 30, decisions: warn, teardown: {grace: 7d}}\n";
+        PROJECT.replace("main: {default: true}", &format!("main: {{default: true{of_main}}}")) + guards
+    };
+    let guards = |of_main: &str| {
+        let guards = good("main", &[(PROJECT_FILE, &project(of_main)), ("manifests/a.yaml", "")]).guards;
+        let grace = guards.teardown.and_then(|teardown| teardown.grace);
+        (guards.max_deletes, guards.max_change_percent, guards.decisions, grace)
+    };
+    use crate::manifest::DecisionGuard::{Block, Warn};
+    let days = |days: &str| Some(days.to_owned());
+    assert_eq!(guards(""), (Some(3), Some(30), Some(Warn), days("7d")));
+    assert_eq!(guards(", guards: {maxDeletes: 0}"), (Some(0), Some(30), Some(Warn), days("7d")));
+    let all = ", guards: {maxChangePercent: 5, decisions: block, teardown: {grace: 1d}}";
+    assert_eq!(guards(all), (Some(3), Some(5), Some(Block), days("1d")));
+    // What is tried out may change all of it, unless it is said not to.
+    assert_eq!(guards(", sandbox: true"), (Some(3), None, Some(Warn), days("7d")));
+    assert_eq!(guards(", sandbox: true, guards: {maxChangePercent: 50}").1, Some(50));
+    let wrong = project(", guards: {teardown: {grace: soon}}");
+    let found = bad(&[(PROJECT_FILE, &wrong), ("manifests/a.yaml", "")]);
+    assert_eq!(found, ["plumb.yaml:14:54 `soon` is no duration | expected one like `7d` or `36h`"]);
+}
+
+#[test]
 fn the_project_file_is_checked() {
     let project = |from: &str, to: &str| bad(&[(PROJECT_FILE, &PROJECT.replace(from, to)), ("manifests/a.yaml", "")]);
     assert_eq!(

@@ -19,8 +19,10 @@ pub struct Resource {
     pub kind: &'static dyn Kind,
     pub labels: BTreeMap<String, String>,
     pub lifecycle: Lifecycle,
-    /// The id of an existing object to take over.
+    /// The id of an existing object to take over in this target.
     pub adopt: Option<String>,
+    /// What is taken over in which target.
+    pub adopts: Option<Adopt>,
     /// The tool that the object is taken from.
     pub take_from: Option<ToolName>,
     pub previous_names: Vec<String>,
@@ -103,6 +105,8 @@ pub struct VariableFile {
 pub struct Desired {
     pub project: Project,
     pub target: Target,
+    /// The limits of the target: its own over the project's.
+    pub guards: Guards,
     /// In the order of addresses.
     pub resources: Vec<Resource>,
     pub vault: Vault,
@@ -196,6 +200,7 @@ pub enum Author {
 }
 
 mod accept;
+mod adopt;
 mod answers_check;
 mod checks;
 mod cores;
@@ -223,10 +228,11 @@ mod walk;
 mod warnings;
 mod waves;
 
+pub use adopt::Adopt;
 pub use cores::on_threads;
 pub use decisions::{DecisionCount, OpenDecision, decision_lines};
 pub(crate) use document::document_of;
-pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata};
+pub use document::{API_VERSION, IgnoreText, LifecycleText, Metadata, unfit_name};
 pub use forecast_check::forecast_place;
 pub use json::read_json;
 pub use kept::KeptSpec;

@@ -28,7 +28,7 @@ pub struct Project {
     /// The places that the manifests can be applied to.
     #[serde(default)]
     pub targets: BTreeMap<String, Target>,
-    /// Limits on what one apply may do.
+    /// Limits on what one apply may do. A target may have others.
     #[serde(default)]
     pub guards: Guards,
     /// The kinds that the project manages, when not all: only they are read, and only they are pruned. A manifest of any
@@ -138,6 +138,9 @@ pub struct Target {
     /// From where an apply is allowed.
     #[serde(default)]
     pub git: Option<GitTarget>,
+    /// Limits of this target: each that is set takes the place of the project's. A sandbox has no `maxChangePercent` but its own.
+    #[serde(default)]
+    pub guards: Guards,
 }
 
 /// What a target is for.
@@ -218,6 +221,20 @@ pub struct Guards {
     /// What an apply does with a manifest in which a `# DECISION:` comment stands. Default: `block`, in development and sandbox
     /// targets `warn`.
     pub decisions: Option<DecisionGuard>,
+}
+
+impl Guards {
+    /// The limits of a target: its own over the project's, member by member. What is tried out in a sandbox may change all of it.
+    pub fn of(&self, target: &Target) -> Guards {
+        let own = target.guards.clone();
+        let share = self.max_change_percent.filter(|_| !target.sandbox);
+        Guards {
+            max_deletes: own.max_deletes.or(self.max_deletes),
+            max_change_percent: own.max_change_percent.or(share),
+            teardown: own.teardown.or_else(|| self.teardown.clone()),
+            decisions: own.decisions.or(self.decisions),
+        }
+    }
 }
 
 /// What an apply does with a manifest in which a decision is open.

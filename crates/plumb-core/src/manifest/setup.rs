@@ -185,7 +185,9 @@ pub(super) fn developer(target: &Target, request: &Request<'_>, problems: &mut P
     }
     if request.user.is_none() {
         let message = format!("target `{}` is for development, and who develops is not known", target.name);
-        problems.whole(message).help("set the environment variable USER");
+        problems.whole(message).help(
+            "set PLUMB_USER to your name, or `git config --global user.name`: objects are named and marked with it",
+        );
     }
     request.user.clone()
 }

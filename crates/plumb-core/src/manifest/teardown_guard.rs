@@ -1,4 +1,4 @@
-//! `guards.teardown` of plumb.yaml: the least that a manifest has to wait for before a teardown.
+//! `guards.teardown` of plumb.yaml, and of a target in it: the least that a manifest has to wait for before a teardown.
 //!
 //! A manifest with less is a mistake, not raised: what it says is what reviewers read, and it should be what happens.
 
@@ -10,11 +10,17 @@ use plumb_model::yaml::{Node, Problems};
 
 /// Reports a guard that says nothing that could hold.
 pub(super) fn of_project(project: &Project, spec: &Node, problems: &mut Problems) {
-    let Some(grace) = project.guards.teardown.as_ref().and_then(|guard| guard.grace.as_deref()) else { return };
-    if grace_seconds(grace).is_none() {
-        let shown: String = grace.chars().take(40).collect();
-        let span = spec.at("guards.teardown.grace").span;
-        problems.at(span, format!("`{shown}` is no duration"), "expected one like `7d` or `36h`");
+    let of_targets = project
+        .targets
+        .iter()
+        .map(|(name, target)| (&target.guards, spec.get("targets").and_then(|targets| targets.get(name))));
+    for (guards, node) in [(&project.guards, Some(spec))].into_iter().chain(of_targets) {
+        let Some(grace) = guards.teardown.as_ref().and_then(|guard| guard.grace.as_deref()) else { continue };
+        if grace_seconds(grace).is_none() {
+            let shown: String = grace.chars().take(40).collect();
+            let span = node.map_or(spec.span, |node| node.at("guards.teardown.grace").span);
+            problems.at(span, format!("`{shown}` is no duration"), "expected one like `7d` or `36h`");
+        }
     }
 }
 

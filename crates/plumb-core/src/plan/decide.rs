@@ -13,8 +13,8 @@ use super::selection::Selection;
 use super::unknown::{self, UnknownMembers};
 use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
-    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, cutover, finish, foreign, missing_systems,
-    normal, order, orphans, references, unreadable,
+    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, cutover, finish, foreign, held,
+    missing_systems, normal, order, orphans, references, unreadable,
 };
 use crate::cutover::waves;
 use crate::kinds::{Impact, ImpactClass, Kind, Observed, Role, Step, UnknownSettings, Verb};
@@ -340,6 +340,9 @@ fn existing<'a>(
         read: Some(read),
         ..change
     });
+    if let (true, Ok(change)) = (adopted, &change) {
+        verdict.blocked.extend(held::of_adoption(change));
+    }
     add_change(&mut verdict, resource, &step, change);
     let earlier = context.earlier(resource);
     let (spec, live) = (SmallValue::from(&want), Some(SmallValue::from(&live)));

@@ -2,6 +2,7 @@
 //! else of the plan does, and no digest knows of it: what is approved is what would be done.
 
 use super::context::PlanContext;
+use super::held::{behind, refuse};
 use super::verdict::Collected;
 use super::{Action, Blocked, Change, Guard, Note, Plan};
 use crate::manifest::{DecisionGuard, OpenDecision, Resource};
@@ -56,7 +57,9 @@ pub(super) fn guard(context: &PlanContext<'_>, all: &mut Collected<'_>) {
             let own = all.changes.iter().filter(|change| held.contains(&change.address)).map(undecided_change);
             let own: Vec<Blocked> = own.collect();
             all.blocked.extend(own);
-            all.blocked.extend(behind(&all.changes, held).into_iter().map(|(address, first)| waits(&address, &first)));
+            all.blocked.extend(
+                behind(&all.changes, held, |_, _| true).into_iter().map(|(address, first)| waits(&address, &first)),
+            );
         }
         DecisionGuard::Warn if !held.is_empty() => {
             let target = &desired.target.name;
@@ -66,54 +69,17 @@ pub(super) fn guard(context: &PlanContext<'_>, all: &mut Collected<'_>) {
     }
 }
 
-/// The changes that have to come after one of these, each with the one that it waits for.
-fn behind(changes: &[Change], mut held: BTreeSet<Address>) -> BTreeMap<Address, Address> {
-    let mut behind = BTreeMap::new();
-    loop {
-        let before = behind.len();
-        for change in changes {
-            let Some(first) = change.depends_on.iter().find(|first| held.contains(*first)) else { continue };
-            if held.insert(change.address.clone()) {
-                behind.insert(change.address.clone(), first.clone());
-            }
-        }
-        if behind.len() == before {
-            return behind;
-        }
-    }
-}
-
 fn undecided_change(change: &Change) -> Blocked {
     let first = change.decisions.first().map_or("", |one| &one.what);
     let (open, them) = match change.decisions.len() {
         1 => (format!("a decision is open in its manifest: {first}"), "the `# DECISION:` comment"),
         n => (format!("{n} decisions are open in its manifest, the first: {first}"), "each `# DECISION:` comment"),
     };
-    refuse(&change.address, open, &format!("decide, and delete {them}"))
+    refuse(Guard::Decisions, &change.address, open, &format!("decide, and delete {them}"))
 }
 
 fn waits(address: &Address, first: &Address) -> Blocked {
-    refuse(address, format!("it comes after {first}, which waits for decisions"), "take these first")
-}
-
-fn refuse(address: &Address, reason: String, remedy: &str) -> Blocked {
-    let guard = Guard::Decisions;
-    let remedy = format!("{remedy}; or `plumb apply --override {}`", guard.name());
-    Blocked { guard: Some(guard), ..Blocked::new(address, reason).with_remedy(remedy) }
-}
-
-/// Takes out of a plan what its open decisions hold, and answers what that is. That it is refused stays in the plan, and its
-/// digest stays that of the whole: what is left is a part of what was shown and approved.
-pub fn hold_undecided(plan: &mut Plan) -> Vec<Address> {
-    let is_held = |blocked: &&Blocked| blocked.guard == Some(Guard::Decisions);
-    let held: BTreeSet<Address> = plan.blocked.iter().filter(is_held).filter_map(|b| b.address.clone()).collect();
-    let (out, left): (Vec<Change>, Vec<Change>) =
-        std::mem::take(&mut plan.changes).into_iter().partition(|change| held.contains(&change.address));
-    plan.changes = left;
-    // What another guard has against a change does not matter while that is not made.
-    let is_moot = |b: &Blocked| b.guard.is_some() && b.address.as_ref().is_some_and(|address| held.contains(address));
-    plan.blocked.retain(|blocked| blocked.guard == Some(Guard::Decisions) || !is_moot(blocked));
-    out.into_iter().map(|change| change.address).collect()
+    refuse(Guard::Decisions, address, format!("it comes after {first}, which waits for decisions"), "take these first")
 }
 
 /// Takes out of a plan all that it says of decisions. What is open is about what the manifests are to become: of what was changed

@@ -51,14 +51,14 @@ fn what_makes_an_undecided_manifest_live_is_held_and_nothing_else() {
         assert_eq!(world.says(), wanted, "{what}");
         let mut plan = world.plan();
         let (digest, before) = (plan.digest.clone(), plan.changes.len());
-        let held = hold_undecided(&mut plan);
+        let held = hold_back(&mut plan);
         assert_eq!(held.len(), of_guard(&plan).len(), "{what}");
         assert!(plan.changes.iter().all(|change| change.address.name != "a"), "{what}");
         assert_eq!((plan.changes.len() + held.len(), &plan.digest), (before, &digest), "{what}");
         // Where it is only warned of, the same is done, and the same is what is approved.
         let mut warned = World { guards: json!({"decisions": "warn"}), ..world };
         let plan = warned.plan();
-        assert!(of_guard(&plan).is_empty() && hold_undecided(&mut plan.clone()).is_empty(), "{what}");
+        assert!(of_guard(&plan).is_empty() && hold_back(&mut plan.clone()).is_empty(), "{what}");
         assert_eq!(plan.digest, digest, "{what}");
         assert_eq!(
             plan.notes.iter().any(|note| note.message.contains("decisions are open")),
@@ -93,7 +93,7 @@ fn what_has_to_come_after_it_waits_with_it() {
     ];
     assert_eq!(reasons, wanted);
     let names = |list: Vec<plumb_model::address::Address>| list.into_iter().map(|a| a.name).collect::<Vec<_>>();
-    assert_eq!(names(hold_undecided(&mut plan)), ["of-a", "a"]);
+    assert_eq!(names(hold_back(&mut plan)), ["of-a", "a"]);
     assert_eq!(names(plan.changes.iter().map(|c| c.address.clone()).collect()), ["of-b", "b"]);
     // Once it is live, what refers to it has nothing to wait for.
     let world = World::of(all).applied(POOL, "a", "p-1", json!({}));
@@ -108,7 +108,7 @@ fn what_another_guard_has_against_it_does_not_matter_meanwhile() {
     {
         plan.blocked.push(Blocked { guard: Some(guard), address, reason: "no".into(), remedy: None });
     }
-    hold_undecided(&mut plan);
+    hold_back(&mut plan);
     let left: Vec<_> = plan.blocked.iter().map(|b| (b.guard, b.address.as_ref().map(|a| a.name.as_str()))).collect();
     let wanted = [(Some(Guard::Decisions), Some("a")), (Some(Guard::RunNow), Some("b")), (Some(Guard::Branch), None)];
     assert_eq!(left, wanted);

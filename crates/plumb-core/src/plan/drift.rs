@@ -102,7 +102,7 @@ pub fn heal(decision: &mut Decision, desired: &Desired, live: &Live, heals: &dyn
     let about = |b: &Blocked| b.address.as_ref().is_some_and(|a| kept.contains(a));
     plan.blocked.retain(|b| b.guard == Some(Guard::RunNow) && about(b));
     let owned = guards::owned(crate::kinds::objects(), live, desired);
-    let refused = guards::of_changes(plan, &owned, &desired.project.guards);
+    let refused = guards::of_changes(plan, &owned, &desired.guards);
     plan.blocked.extend(refused);
     plan.digest = digest(plan);
     left

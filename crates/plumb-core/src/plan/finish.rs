@@ -6,7 +6,7 @@ use super::decide::Decision;
 use super::earlier::Earlier;
 use super::secrets::Numbers;
 use super::verdict::Collected;
-use super::{Change, Plan, PlanFormat, decisions, digest, guards, order, partial};
+use super::{Change, Plan, PlanFormat, decisions, digest, guards, held, order, partial};
 use crate::cost::change::{cost_note, is_priced};
 use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
@@ -19,6 +19,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     order::link(&mut all.changes, &all.touched);
     let partial = partial::of(&context, &mut all);
     decisions::guard(&context, &mut all);
+    held::behind_adoptions(&all.changes, &mut all.blocked);
     let mut numbers = Numbers::default();
     let (workspace, key) = (context.input.live.workspace.as_deref(), context.input.approval_key);
     for change in &mut all.changes {
@@ -91,7 +92,7 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         estimate: None,
     };
     let owned = guards::owned(context.input.kinds, context.input.live, desired);
-    plan.blocked.extend(guards::of_changes(&plan, &owned, &desired.project.guards));
+    plan.blocked.extend(guards::of_changes(&plan, &owned, &desired.guards));
     plan.blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
     plan.notes.sort_by(|a, b| (&a.address, &a.message).cmp(&(&b.address, &b.message)));
     plan.digest = digest::of_plan(&plan, key.is_some());

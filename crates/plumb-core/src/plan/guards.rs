@@ -117,7 +117,7 @@ mod tests {
 
     fn desired() -> Desired {
         let text = "apiVersion: plumb/v1\nkind: Project\nmetadata: {name: p}\nspec:\n  guards: {maxChangePercent: 50}\n  \
-                    targets: {t: {default: true, sandbox: true}}\n  manifests: [plumb.yaml.d]\n";
+                    targets: {t: {default: true}}\n  manifests: [plumb.yaml.d]\n";
         let files = BTreeMap::from([
             ("plumb.yaml".to_owned(), text.as_bytes().to_vec()),
             ("plumb.yaml.d/.empty.yaml".to_owned(), Vec::new()),
@@ -152,7 +152,7 @@ mod tests {
         let refused = |changes: &[(&str, &str, Action)]| {
             let changes = changes.iter().map(|(kind, id, action)| change(kind, id, *action)).collect();
             let decision = Decision::of(&desired, desired.vault.clone(), changes);
-            of_changes(&decision.plan, &owned, &desired.project.guards).first().map(|b| b.reason.clone())
+            of_changes(&decision.plan, &owned, &desired.guards).first().map(|b| b.reason.clone())
         };
         let job = "DatabricksJob";
         assert_eq!(refused(&[(job, "a", Action::Update)]), None, "one of two is 50 %");

@@ -16,6 +16,7 @@ mod estimate;
 mod finish;
 mod foreign;
 pub mod guards;
+mod held;
 mod live;
 mod lookup;
 mod matching;
@@ -41,6 +42,8 @@ mod cutover_tests;
 #[cfg(test)]
 mod decisions_tests;
 #[cfg(test)]
+mod held_tests;
+#[cfg(test)]
 #[path = "../../../../tests/support/plan_world.rs"]
 mod plan_world;
 #[cfg(test)]
@@ -51,9 +54,10 @@ mod worked_tests;
 pub use calls::Calls;
 pub use compact::{Compact, SmallValue};
 pub use decide::{Decision, Input, WantedObject, decide};
-pub use decisions::{DecisionPlace, forget_decisions, hold_undecided};
+pub use decisions::{DecisionPlace, forget_decisions};
 pub use earlier::{Baseline, Baselines, Earlier};
 pub use estimate::{Estimate, estimate};
+pub use held::hold_back;
 pub use live::{Live, LiveObject};
 pub use origin::is_apart;
 pub use partial::{Dangling, Partial};

@@ -187,6 +187,11 @@ impl Change {
             shown_read: None,
         }
     }
+
+    /// Whether it takes an object over and leaves it as it is and what runs on it alone, but for the marks.
+    fn only_marks(&self) -> bool {
+        self.action == Action::Adopt && self.fields.is_empty() && self.disrupts.is_empty()
+    }
 }
 
 fn as_lines<S: serde::Serializer>(calls: &Calls, s: S) -> Result<S::Ok, S::Error> {
@@ -290,7 +295,7 @@ pub struct Commit {
 /// Something that may not be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
-    /// The guard that refuses it; `None` where none can be overridden. All but `decisions` refuse the whole plan.
+    /// The guard that refuses it; `None` where none can be overridden. All but `decisions` and `restart` refuse the whole plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     /// What it is about; `None` when it is the whole plan (a guard).
@@ -340,6 +345,8 @@ pub enum Guard {
     Dangling,
     /// `guards.decisions`: no manifest is to become live in which a decision is open. It holds those changes, and no others.
     Decisions,
+    /// Nothing that is taken over is to be restarted by that. It holds those changes, and no others.
+    Restart,
 }
 
 impl Guard {
@@ -354,6 +361,7 @@ impl Guard {
             Guard::RunNow => "run-now",
             Guard::Dangling => "dangling",
             Guard::Decisions => "decisions",
+            Guard::Restart => "restart",
         }
     }
 }
@@ -382,6 +390,16 @@ impl Plan {
     /// Whether an apply would do nothing and nothing is refused.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.blocked.is_empty()
+    }
+
+    /// How many of the objects that are taken over are changed by it, and do not only get marks.
+    pub fn adopted_with_changes(&self) -> usize {
+        self.changes.iter().filter(|change| change.action == Action::Adopt && !change.fields.is_empty()).count()
+    }
+
+    /// Whether all that is done is to put marks on objects that are taken over.
+    pub fn only_marks(&self) -> bool {
+        !self.changes.is_empty() && self.changes.iter().all(Change::only_marks)
     }
 
     /// How many changes of each sort there are.

@@ -35,13 +35,13 @@ const FIRST: [&str; 8] = [
 ];
 
 /// Writes the manifest under which the object can be taken over without changing it. `schema` is the path of the schema
-/// from the file; `known` names the resources whose ids may occur; `unknown` are settings of the object that no spec can
+/// from the file; `target` is the one that the object is of; `known` names the resources whose ids may occur; `unknown` are settings of the object that no spec can
 /// say, for a comment.
 pub fn manifest(
     kind: &dyn Kind,
     name: &str,
     seen: &Observed,
-    schema: &str,
+    (schema, target): (&str, &str),
     known: &BTreeMap<String, Address>,
     unknown: &[String],
 ) -> Result<Manifest, serde_yaml::Error> {
@@ -59,7 +59,9 @@ pub fn manifest(
     // What stays somebody else's is known by its name, and not taken over.
     let adopts = !kind.is_external(&export);
     if adopts {
-        metadata.insert("adopt".into(), seen.id.as_str().into());
+        // Of this target alone: another workspace has another object of that id, or none.
+        let ids = serde_yaml::Mapping::from_iter([(target.into(), seen.id.as_str().into())]);
+        metadata.insert("adopt".into(), serde_yaml::Value::Mapping(ids));
     }
     let mut document = serde_yaml::Mapping::new();
     document.insert("apiVersion".into(), crate::manifest::API_VERSION.into());

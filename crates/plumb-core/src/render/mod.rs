@@ -77,7 +77,7 @@ fn head(plan: &Plan) -> String {
     out
 }
 
-/// `2 to create, 1 to update, 1 to adopt, 0 to delete. 5 unchanged.` The rarer actions are only named when there are
+/// `2 to create, 1 to update, 3 to adopt (2 with changes), 0 to delete. 5 unchanged.` The rarer actions are only named when there are
 /// any; what creates, updates and deletes always is.
 fn summary(plan: &Plan) -> String {
     let counts = plan.counts();
@@ -91,14 +91,22 @@ fn summary(plan: &Plan) -> String {
         (counts.terminate, "terminate"),
         (counts.cut_over, "cut over or take back"),
     ] {
-        if count > 0 {
-            parts.push(format!("{count} to {what}"));
+        let with_changes = plan.adopted_with_changes();
+        match count {
+            0 => {}
+            _ if what == "adopt" && with_changes > 0 => {
+                parts.push(format!("{count} to adopt ({with_changes} with changes)"));
+            }
+            _ => parts.push(format!("{count} to {what}")),
         }
     }
     parts.push(format!("{} to delete", counts.delete));
     let mut out = format!("{}. {} unchanged.", parts.join(", "), plan.unchanged);
     if !plan.blocked.is_empty() {
         out.push_str(&format!(" {} blocked.", plan.blocked.len()));
+    }
+    if plan.only_marks() {
+        out.push_str(" An apply changes nothing but the marks.");
     }
     out
 }

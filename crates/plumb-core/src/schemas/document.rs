@@ -1,5 +1,6 @@
 //! What stands around a spec in a manifest, as the written schemas know it.
 
+use crate::manifest::Adopt;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -18,8 +19,8 @@ pub struct MetadataSchema {
     /// What plumb may do to the object, and what others may.
     #[schemars(default)]
     pub lifecycle: LifecycleSchema,
-    /// The id of an existing object to take over at the next apply.
-    pub adopt: Option<String>,
+    /// The id of an existing object to take over at the next apply: in every target, or by target, `{prod: "123"}`.
+    pub adopt: Option<Adopt>,
     /// The other tool that the object is taken from: `bundle`. Needed beside `adopt` when the object says that a tool manages
     /// it, and when a tool has taken what plumb owns. It then is plumb's: take it out of that tool first.
     #[schemars(extend("enum" = ["bundle", "databricks", "terraform", "pulumi", "cloudformation", "service-catalog"]))]

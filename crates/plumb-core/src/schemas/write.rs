@@ -20,6 +20,17 @@ pub fn files() -> Vec<(String, String)> {
     documents().iter().map(|(name, schema)| (name.clone(), text(schema))).collect()
 }
 
+/// The texts of the schema files that editors check manifests and plumb.yaml with, by name.
+pub fn manifest_files() -> Vec<(String, String)> {
+    files().into_iter().filter(|(name, _)| is_of_manifests(name)).collect()
+}
+
+/// Whether a schema file is of what people write, and not of what plumb does: of a kind, the project, or any of these.
+pub fn is_of_manifests(name: &str) -> bool {
+    let stem = name.strip_suffix(".json").unwrap_or(name);
+    matches!(stem, "Project" | "plumb") || crate::kinds::find(stem).is_some()
+}
+
 /// The schema files of these kinds, each a name and its spec's generated schema.
 pub fn documents_of(kinds: &[(&str, &Value)]) -> Vec<(String, Value)> {
     let mut documents: Vec<(String, Value)> =

@@ -106,7 +106,7 @@ pub(super) fn difference(before: &Desired, after: &Desired, settings: &[Setting<
         a.labels == b.labels
             && (a.lifecycle.protect, &a.previous_names) == (b.lifecycle.protect, &b.previous_names)
             && (a.lifecycle.ignore.len(), a.remove.len()) == (b.lifecycle.ignore.len(), b.remove.len())
-            && (&a.adopt, a.take_from, &a.references) == (&b.adopt, b.take_from, &b.references)
+            && (&a.adopts, a.take_from, &a.references) == (&b.adopts, b.take_from, &b.references)
     };
     for resource in &before.resources {
         let mut spec = resource.spec.to_value();

@@ -110,7 +110,7 @@ fn ranges(settings: &ForecastSettings) -> BTreeMap<TimedStage, [f64; 3]> {
 
 /// The longest grace period of what a migration leaves, in seconds, and the latest day before which it may not go.
 fn teardowns(desired: &Desired, spec: &MigrationSpec) -> (u64, Option<Date>) {
-    let guard = desired.project.guards.teardown.as_ref().and_then(|guard| guard.grace.as_deref());
+    let guard = desired.guards.teardown.as_ref().and_then(|guard| guard.grace.as_deref());
     let (mut grace, mut not_before) = (None, None);
     for resource in desired.resources.iter().filter(|one| spec.from.emr.contains(&one.address.to_string())) {
         let Some(teardown) = resource.teardown.as_ref().map(|teardown| teardown.spec.gates()) else { continue };
