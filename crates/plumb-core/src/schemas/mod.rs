@@ -12,4 +12,4 @@ pub use explain::{Explained, FieldDoc, FieldLine, UnknownField};
 pub use explain_text::{field_text, kinds_text};
 pub use place::AllowedValue;
 pub use rule_words::RuleWords;
-pub use write::{documents, documents_of, files, manifest_files, text};
+pub use write::{documents, documents_of, files, is_of_manifests, manifest_files, text};

@@ -88,7 +88,7 @@ pub struct JobSpec {
     pub run_as: Option<RunAs>,
     /// Starts runs by the clock. Excludes `continuous`, `trigger` and `triggers`.
     pub schedule: Option<CronSchedule>,
-    /// Tags of the job, which job clusters get too: 25 at most, of which plumb needs 2.
+    /// Tags of the job, which job clusters get too: 25 at most, of which the mark needs 3.
     #[schemars(extend("x-plumb" = {"why": "tags describe; finance tools add their own"}))]
     pub tags: Option<BTreeMap<String, String>>,
     /// What runs: 1000 tasks at most.
