@@ -7,4 +7,4 @@ mod load;
 
 pub use connect::Session;
 pub use decide::Decided;
-pub use load::{Project, at, kept_runs_in, problems, request, request_as, usage, with_source};
+pub use load::{Project, at, kept_runs_in, problems, request_as, usage, with_source};

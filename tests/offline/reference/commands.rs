@@ -26,9 +26,8 @@ fn tree() -> BTreeMap<String, Command> {
 
 /// The arguments that a command has for itself.
 fn own(command: &Command) -> Vec<&Arg> {
-    let is_own = |arg: &&Arg| {
-        !arg.is_global_set() && !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version")
-    };
+    let is_own =
+        |arg: &&Arg| !arg.is_global_set() && !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version");
     command.get_arguments().filter(is_own).collect()
 }
 
@@ -195,8 +194,14 @@ fn every_variable_of_the_environment_stands_in_the_documents() {
 }
 
 /// Documents that name options of other programs, which nobody here can look up.
-const OF_OTHERS: [&str; 6] =
-    ["docs/cost-facts.md", "docs/emr-import.md", "docs/emr-translation.md", "docs/emr.md", "docs/performance.md", "docs/secrets.md"];
+const OF_OTHERS: [&str; 6] = [
+    "docs/cost-facts.md",
+    "docs/emr-import.md",
+    "docs/emr-translation.md",
+    "docs/emr.md",
+    "docs/performance.md",
+    "docs/secrets.md",
+];
 
 #[test]
 fn every_option_that_a_document_names_exists() {

@@ -10,12 +10,13 @@ use plumb_core::render;
 use std::collections::BTreeMap;
 
 /// Pages, or folders of pages, whose examples are read.
-const READ: [&str; 8] = [
+const READ: [&str; 9] = [
     "docs/kinds/",
     "docs/adopting.md",
     "docs/editors.md",
     "docs/guards.md",
     "docs/project-file.md",
+    "docs/reading-a-plan.md",
     "docs/references.md",
     "docs/selection.md",
     "docs/targets.md",
@@ -46,7 +47,8 @@ fn projects(text: &str, kind: &str) -> Vec<Shown> {
             projects.last_mut().unwrap().insert(path, format!("{block}\n"));
         } else if !is_project && (has("metadata") || has("spec")) {
             let kind = if has("kind") { String::new() } else { format!("kind: {kind}\n") };
-            let metadata = if has("metadata") { String::new() } else { format!("metadata: {{name: example-{number}}}\n") };
+            let metadata =
+                if has("metadata") { String::new() } else { format!("metadata: {{name: example-{number}}}\n") };
             let spec = if has("spec") { String::new() } else { format!("spec: {{name: example {number}}}\n") };
             let text = format!("apiVersion: plumb/v1\n{kind}{metadata}{block}\n{spec}");
             projects.last_mut().unwrap().insert(path, text);
@@ -79,11 +81,18 @@ fn mistakes(shown: &Shown) -> Vec<String> {
     if !files.keys().any(|path| path != "plumb.yaml") {
         files.insert("manifests/none.yaml".into(), b"# none yet\n".to_vec());
     }
+    // A folder of patches that the page does not show.
+    for target in project["spec"]["targets"].as_object().into_iter().flat_map(|all| all.values()) {
+        let folders = target["patches"].as_array().into_iter().flatten().filter_map(|path| path.as_str());
+        for folder in folders.filter(|folder| !shown.keys().any(|path| path.starts_with(*folder))) {
+            files.insert(format!("{folder}/none.yaml"), b"# none here\n".to_vec());
+        }
+    }
     let tell = |failure: Failure| render::problems(&failure.files, &failure.problems, false);
     let source = InMemory(files);
     let load_for = |target| {
         let env = |name: &str| Some(format!("the value of {name}"));
-        let request = Request { target, variables: BTreeMap::new(), env: &env, user: Some("ann".to_owned()) };
+        let request = Request { target, variables: Default::default(), env: &env, user: Some("ann".to_owned()) };
         load(&source, &request, kinds::all()).map_err(tell)
     };
     targets.into_iter().filter_map(|target| load_for(target).err()).collect()

@@ -131,7 +131,12 @@ impl Tables<'_> {
                 None => field.types.clone(),
             };
             let without = without(schema, &field);
-            out.push_str(&format!("| `{member}` | {} | {} | {} |\n", cell(&types), cell(&without), cell(&meaning(&field))));
+            out.push_str(&format!(
+                "| `{member}` | {} | {} | {} |\n",
+                cell(&types),
+                cell(&without),
+                cell(&meaning(&field))
+            ));
         }
         out.push('\n');
         out
@@ -266,5 +271,8 @@ fn every_field_that_a_document_names_exists() {
     }
     assert!(count > 20, "only {count} fields were found");
     assert!(lost.is_empty(), "no manifest has {lost:#?}");
-    assert_eq!(named_fields("a `metadata.adopt: \"77\"`, `x`, `spec.tasks[].task_key`"), ["metadata.adopt", "spec.tasks.task_key"]);
+    assert_eq!(
+        named_fields("a `metadata.adopt: \"77\"`, `x`, `spec.tasks[].task_key`"),
+        ["metadata.adopt", "spec.tasks.task_key"]
+    );
 }

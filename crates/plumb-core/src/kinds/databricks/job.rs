@@ -97,7 +97,7 @@ pub struct JobSpec {
     /// Seconds after which a run is stopped; 0 is never.
     #[schemars(extend("x-plumb" = {"default": 0, "why": "databricks/cli testserver: always present, 0 unless set"}))]
     pub timeout_seconds: Option<i64>,
-    /// Starts runs when files, data or a time have come. Excludes `continuous`, `schedule` and `triggers`.
+    /// Starts runs when files or data arrive, or at a time. Excludes `continuous`, `schedule` and `triggers`.
     pub trigger: Option<Trigger>,
     /// Starts runs by several triggers. Excludes `continuous`, `schedule` and `trigger`.
     pub triggers: Option<Vec<AnyTrigger>>,
