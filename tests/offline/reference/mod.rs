@@ -69,6 +69,14 @@ fn generated(path: &str, text: &str, written: &dyn Fn(&str) -> Option<String>) -
     (fresh, names)
 }
 
+/// A document without what is generated in it.
+pub fn by_hand(text: &str) -> String {
+    let after = |part: &str| part.split_once(END).map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+    let mut parts = text.split("<!-- generated: ");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| text + &after(part))
+}
+
 /// What stands between the markers of a name, over all documents: by name, the path of its document.
 fn places(documents: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut places = BTreeMap::new();
@@ -109,5 +117,6 @@ fn only_what_stands_between_markers_is_written() {
     let (fresh, names) = generated("p", text, &|name| Some(format!("\nnew {name}\n")));
     let wanted = "a\n<!-- generated: x -->\n\nnew x\n\n<!-- /generated -->\nb <!-- /generated -->\n";
     assert_eq!((fresh.as_str(), names), (wanted, vec!["x".to_owned()]));
+    assert_eq!(by_hand(text), "a\n\nb <!-- /generated -->\n");
     assert_eq!(generated("p", &fresh, &|_| Some("new x".into())).0, fresh);
 }
