@@ -16,17 +16,11 @@ fn root() -> PathBuf {
 
 /// Every document, by its path.
 fn documents() -> BTreeMap<String, String> {
-    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "STYLE.md"];
-    let mut paths = top.map(str::to_owned).to_vec();
-    for folder in ["docs", "docs/decisions", "docs/kinds"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap) {
-            let name = entry.file_name().into_string().unwrap();
-            if name.ends_with(".md") {
-                paths.push(format!("{folder}/{name}"));
-            }
-        }
+    let mut all = crate::reference::documents();
+    for path in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "STYLE.md"] {
+        all.insert(path.to_owned(), fs::read_to_string(root().join(path)).unwrap());
     }
-    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
+    all
 }
 
 /// The commands of one step of a story and what they printed, out of what the demo printed.

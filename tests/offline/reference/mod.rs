@@ -20,7 +20,7 @@ fn root() -> PathBuf {
 }
 
 /// The Markdown files of `docs/` and of its folders, by their paths from the root.
-fn documents() -> BTreeMap<String, String> {
+pub fn documents() -> BTreeMap<String, String> {
     let mut left = vec![PathBuf::from("docs")];
     let mut found = BTreeMap::new();
     while let Some(folder) = left.pop() {
