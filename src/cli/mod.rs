@@ -214,11 +214,16 @@ enum Command {
     Version(version::Version),
 }
 
+/// The whole command line, as a tree: what documents and shells are told of it.
+pub fn command() -> clap::Command {
+    <Cli as CommandFactory>::command()
+}
+
 /// Runs the command line and returns the exit code.
 pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = arguments.collect();
     let plain = || Ui::new(Streams::standard(), &settings::terminal(), Colour::Auto, Volume::Normal);
-    if let Some(code) = complete::answer(<Cli as CommandFactory>::command(), &arguments, &plain()) {
+    if let Some(code) = complete::answer(command(), &arguments, &plain()) {
         return code;
     }
     let cli = match Cli::try_parse_from(arguments) {
@@ -308,7 +313,7 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Demo(args) => demo::run(args, ui).await,
         Command::Completions(args) => completions::run(args, ui),
-        Command::Man(args) => man::run(args, ui, <Cli as CommandFactory>::command()),
+        Command::Man(args) => man::run(args, ui, self::command()),
         Command::Version(args) => version::run(args, ui),
     }
 }

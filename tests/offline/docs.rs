@@ -3,8 +3,6 @@
 //! `PLUMB_BLESS=1 cargo test --test offline docs` writes the README's examples anew.
 
 use plumb::cli::demo::{EMR, Story, WORKSPACE};
-use plumb::ui::ExitCode;
-use plumb_core::kinds::{self, MarkPlace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,17 +16,11 @@ fn root() -> PathBuf {
 
 /// Every document, by its path.
 fn documents() -> BTreeMap<String, String> {
-    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "STYLE.md"];
-    let mut paths = top.map(str::to_owned).to_vec();
-    for folder in ["docs", "docs/decisions"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap) {
-            let name = entry.file_name().into_string().unwrap();
-            if name.ends_with(".md") {
-                paths.push(format!("{folder}/{name}"));
-            }
-        }
+    let mut all = crate::reference::documents();
+    for path in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "STYLE.md"] {
+        all.insert(path.to_owned(), fs::read_to_string(root().join(path)).unwrap());
     }
-    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(root().join(path)).unwrap())).collect()
+    all
 }
 
 /// The commands of one step of a story and what they printed, out of what the demo printed.
@@ -250,42 +242,6 @@ fn ids_become_the_same_and_nothing_else_changes() {
     }
 }
 
-#[test]
-fn the_readme_lists_every_kind_and_where_its_mark_is() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let table = readme.split("## Kinds").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
-    let rows: Vec<&str> = table.lines().filter(|l| l.starts_with("| `")).collect();
-    assert_eq!(rows.len(), kinds::all().len(), "one row a kind");
-    for kind in kinds::all() {
-        let row = rows.iter().find(|r| r.starts_with(&format!("| `{}` |", kind.name())));
-        let row = row.unwrap_or_else(|| panic!("no row of {}", kind.name()));
-        let place = match kind.mark() {
-            MarkPlace::Nowhere => "–".to_owned(),
-            place => format!("`{}`", place.member()),
-        };
-        assert!(row.ends_with(&format!("| {place} |")), "{row}: the mark is in {place}");
-    }
-}
-
-#[test]
-fn the_readme_lists_every_exit_code() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let table = readme.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
-    let listed: Vec<u8> = table.lines().filter_map(|l| l.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
-    let all = [
-        ExitCode::Ok,
-        ExitCode::Error,
-        ExitCode::Changes,
-        ExitCode::Guard,
-        ExitCode::Stale,
-        ExitCode::Lease,
-        ExitCode::Partial,
-        ExitCode::Usage,
-        ExitCode::Interrupted,
-    ];
-    assert_eq!(listed, all.map(ExitCode::code));
-}
-
 /// The command lines of `plumb` in a document: in blocks of shell, and in backticks.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
@@ -340,6 +296,8 @@ fn every_link_and_path_leads_somewhere() {
                 assert!(folder.join(file).exists(), "{path}: {link} does not exist");
             }
         }
+        // What is generated out of the code also names files of whoever reads it.
+        let text = crate::reference::by_hand(&text);
         let names = text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2));
         for name in names.filter(|n| ["src/", "tests/", "docs/", "manifests/"].iter().any(|p| n.starts_with(p))) {
             let general =

@@ -16,6 +16,7 @@ mod inventory;
 mod manifests;
 mod pace;
 mod parity_reports;
+mod reference;
 mod render;
 mod render_compact;
 mod sandbox_answers;

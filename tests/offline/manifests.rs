@@ -9,7 +9,6 @@ use plumb_core::manifest::{Desired, Failure, InMemory, Request, load};
 use plumb_core::render;
 use proptest::prelude::*;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -53,7 +53,7 @@ pub enum Outcome {
 #[schemars(deny_unknown_fields)]
 #[serde(rename_all = "camelCase")]
 pub struct Teardown {
-    /// The first day (UTC) on which it may be: `2024-06-01`. What starts on that day or later has come back.
+    /// The first day (UTC) on which it may be: `2024-06-01`. What starts on that day or later is back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<String>,
     /// How long after it was marked: `14d`.

@@ -173,7 +173,7 @@ pub struct DatabricksTarget {
     pub workspace_id: Option<String>,
     /// The folder of the workspace in which applies take the lease. Default: `/Shared/.plumb`.
     pub leases: Option<String>,
-    /// The SQL warehouse, by name or id, that is asked for measured usage (`system.billing.usage`) and list prices: `plumb cost
+    /// The SQL warehouse, by name or id, that tells measured usage (`system.billing.usage`) and list prices: `plumb cost
     /// --keep`, `plumb prices fetch`.
     pub warehouse: Option<String>,
 }

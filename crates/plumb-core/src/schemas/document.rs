@@ -35,7 +35,7 @@ pub struct MetadataSchema {
     /// Names that this manifest had before: a rename keeps the object.
     #[schemars(default)]
     pub previous_names: Vec<String>,
-    /// Live settings that plumb does not know and that are to go, as plans show them: `trigger.job_completion`; `*`
+    /// Live settings that plumb does not know and that are to go, as plans show them: `trigger.new_setting`; `*`
     /// stands for any element or key. All others of that sort are kept.
     #[schemars(default)]
     pub remove: Vec<String>,

@@ -192,7 +192,7 @@ pub struct Defaults {
     /// Whether waiting for the job is left to the triggerer, so that it takes no worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deferrable: Option<bool>,
-    /// How often the job's state is asked for: `30s`.
+    /// How often the job's state is read: `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<String>,
 }
@@ -256,7 +256,7 @@ pub struct DagTask {
     /// Whether waiting for the job is left to the triggerer, so that it takes no worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deferrable: Option<bool>,
-    /// How often the job's state is asked for: `30s`.
+    /// How often the job's state is read: `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<String>,
     /// Whether the task waits for the end of the job's run.

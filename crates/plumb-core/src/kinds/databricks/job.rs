@@ -89,7 +89,7 @@ pub struct JobSpec {
     pub run_as: Option<RunAs>,
     /// Starts runs by the clock. Excludes `continuous`, `trigger` and `triggers`.
     pub schedule: Option<CronSchedule>,
-    /// Tags of the job, which job clusters get too: 25 at most, of which plumb needs 2.
+    /// Tags of the job, which job clusters get too: 25 at most, of which the mark needs 3.
     #[schemars(extend("x-plumb" = {"why": "tags describe; finance tools add their own"}))]
     pub tags: Option<BTreeMap<String, String>>,
     /// What runs: 1000 tasks at most.
@@ -98,7 +98,7 @@ pub struct JobSpec {
     /// Seconds after which a run is stopped; 0 is never.
     #[schemars(extend("x-plumb" = {"default": 0, "why": "databricks/cli testserver: always present, 0 unless set"}))]
     pub timeout_seconds: Option<i64>,
-    /// Starts runs when files, data or a time have come. Excludes `continuous`, `schedule` and `triggers`.
+    /// Starts runs when files or data arrive, or at a time. Excludes `continuous`, `schedule` and `triggers`.
     pub trigger: Option<Trigger>,
     /// Starts runs by several triggers. Excludes `continuous`, `schedule` and `trigger`.
     pub triggers: Option<Vec<AnyTrigger>>,

@@ -49,7 +49,7 @@ pub struct InstancePoolSpec {
     /// Settings for pools on Azure.
     #[schemars(extend("x-plumb" = {"unset": "members", "replace": true, "why": "Terraform provider pools: force_new"}))]
     pub azure_attributes: Option<AzurePoolAttributes>,
-    /// Tags for the cloud resources: 45 at most, of which plumb needs 2.
+    /// Tags for the cloud resources: 45 at most, of which the mark needs 3.
     #[schemars(extend("x-plumb" = {"why": "tags describe; finance tools add their own"}))]
     pub custom_tags: Option<BTreeMap<String, String>>,
     /// The disks that each machine gets.
