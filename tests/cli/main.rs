@@ -37,6 +37,7 @@ mod months;
 mod origins;
 mod ownership;
 mod pace;
+mod packaging;
 mod parity_causes;
 mod parity_docs;
 mod parity_promises;

@@ -10,6 +10,7 @@ mod airflow_real;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;
+mod packaging;
 mod pages;
 mod parity;
 mod parity_s3;
