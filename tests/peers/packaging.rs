@@ -92,11 +92,11 @@ fn the_images_and_the_action_have_no_finding() {
     assert!(!done.status.success() && said(&done).contains("DL3006"), "{}", said(&done));
 }
 
-/// Holds a script against ShellCheck.
+/// Holds a script against ShellCheck. Both runners end it at the first command that fails.
 #[track_caller]
 fn shell_is_sound(shell: &str, script: &str) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("script"), script).unwrap();
+    std::fs::write(folder.path().join("script"), format!("set -e\n{script}")).unwrap();
     let done = tool("shellcheck", folder.path()).args(["--shell", shell, "script"]).output().unwrap();
     assert!(done.status.success(), "{script}\n{}", said(&done));
 }
