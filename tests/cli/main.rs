@@ -42,6 +42,7 @@ mod onboard;
 mod origins;
 mod ownership;
 mod pace;
+mod packaging;
 mod parity_causes;
 mod parity_docs;
 mod parity_promises;

@@ -15,6 +15,7 @@ mod import;
 mod inventory;
 mod manifests;
 mod pace;
+mod packaging;
 mod parity_reports;
 mod reference;
 mod render;

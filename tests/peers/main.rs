@@ -13,6 +13,7 @@ mod comment;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;
+mod packaging;
 mod pages;
 mod parity;
 mod parity_s3;
