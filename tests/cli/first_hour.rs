@@ -86,7 +86,11 @@ fn the_ten_minutes_of_the_readme_change_nothing_and_end_with_a_manifest_of_ones_
 
     let (out, err) = newcomer.does(&block("own"));
     assert!(out.contains("1 to create") && err.contains("1 done."), "{out}\n{err}");
-    assert_eq!(newcomer.world.sandbox.get("/_sandbox/state")["databricks"], before, "the emulator alone was written to");
+    assert_eq!(
+        newcomer.world.sandbox.get("/_sandbox/state")["databricks"],
+        before,
+        "the emulator alone was written to"
+    );
 
     let identity = "export GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.com GIT_COMMITTER_NAME=Ann GIT_COMMITTER_EMAIL=ann@example.com\n";
     newcomer.does(&format!("{identity}{}", block("ci")));
@@ -104,7 +108,10 @@ fn an_apply_after_the_ten_minutes_only_leaves_marks() {
     newcomer.does(&block("adopt"));
     newcomer.does("plumb apply --target prod --yes");
     let writes = newcomer.world.sandbox.writes();
-    assert!(!writes.iter().any(|write| ["restart", "reset", "delete", "create"].iter().any(|what| write.contains(what))), "{writes:?}");
+    assert!(
+        !writes.iter().any(|write| ["restart", "reset", "delete", "create"].iter().any(|what| write.contains(what))),
+        "{writes:?}"
+    );
     assert_eq!(newcomer.world.sandbox.cluster("Analysts")["state"], "RUNNING");
     newcomer.does("plumb drift --target prod");
 }

@@ -8,8 +8,8 @@
 mod airflow_dag;
 mod airflow_real;
 mod board_page;
-mod editor;
 mod comment;
+mod editor;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;
@@ -34,10 +34,6 @@ mod golden_plans;
 #[allow(dead_code)]
 #[path = "../support/moto.rs"]
 mod moto;
-// Not all of it is needed here.
-#[allow(dead_code)]
-#[path = "../offline/golden_plans.rs"]
-mod golden_plans;
 #[path = "../support/page_plans.rs"]
 mod page_plans;
 #[path = "../support/plan_world.rs"]

@@ -12,8 +12,8 @@ pub use stage::Stage;
 pub use story::{EMR, Story, StoryStep, WORKSPACE};
 
 use crate::ui::{ExitCode, Failure, Ui};
-use page::StoryPage;
 use clap::{Args, Subcommand};
+use page::StoryPage;
 use std::path::Path;
 use std::time::Instant;
 

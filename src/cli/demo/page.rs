@@ -136,7 +136,9 @@ fn essence(text: &str) -> String {
         let is_digest = line.contains("Digest: ");
         let is_left_out = is_digest || is_short_form || line.contains("Plan of ");
         is_short_form &= !is_digest;
-        !is_left_out && !line.trim().is_empty() && !LEGEND.iter().any(|says| line.starts_with("  ") && line.ends_with(says))
+        !is_left_out
+            && !line.trim().is_empty()
+            && !LEGEND.iter().any(|says| line.starts_with("  ") && line.ends_with(says))
     };
     text.lines().filter(is_told).map(|line| format!("{line}\n")).collect()
 }

@@ -433,7 +433,8 @@ impl Ran {
 
 /// What a command said on stderr without what it read and what has only begun.
 fn told(err: &str) -> String {
-    let is_said = |line: &&str| !line.starts_with("read ") && !line.split(' ').next().is_some_and(|word| word.ends_with("ing"));
+    let is_said =
+        |line: &&str| !line.starts_with("read ") && !line.split(' ').next().is_some_and(|word| word.ends_with("ing"));
     err.lines().filter(is_said).map(|line| format!("{line}\n")).collect()
 }
 

@@ -37,7 +37,7 @@ spec:
         ("plumb.yaml".to_owned(), project.as_bytes().to_vec()),
         ("manifests/all.yaml".to_owned(), manifests.as_bytes().to_vec()),
     ]);
-    let request = Request { target: None, variables: BTreeMap::new(), env: &|_| None, user: None };
+    let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
     load(&InMemory(files), &request, kinds::all()).unwrap_or_else(|e| panic!("{:?}", e.problems))
 }
 

@@ -21,6 +21,7 @@ fn plan(changes: Vec<Change>) -> Plan {
         unchanged: 0,
         decisions: None,
         estimate: None,
+        links: Default::default(),
     }
 }
 

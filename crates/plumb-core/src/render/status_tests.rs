@@ -113,6 +113,7 @@ fn what_is_below_a_manifest_is_its() {
         unchanged: 0,
         decisions: None,
         estimate: None,
+        links: Default::default(),
     };
     let status = PlanStatus::of(&plan);
     assert_eq!(status.status(&address("EmrCluster/legacy")), ResourceStatus::Waits);
