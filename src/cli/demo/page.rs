@@ -127,15 +127,21 @@ fn filled(text: &str, width: usize) -> Vec<String> {
 /// What a legend says of the signs of a plan.
 const LEGEND: [&str; 4] = [" create", " update in place", " take over an existing object", " delete"];
 
-/// A command's output without what says nothing new to whoever reads a story: empty lines; a plan's head, its legend, its
-/// digest and how to see all of it.
+/// What says nothing new to whoever reads a story: a plan's head, that something drifted where each field says so, and counts
+/// of what is fine or was listed.
+const KNOWN: [&str; 4] = ["Plan of ", "Note: ", " resources up to date.", " problem in "];
+
+/// A command's output without what says nothing new: empty lines; of a plan its legend, its digest and how to see all of it.
 fn essence(text: &str) -> String {
-    let mut is_short_form = false;
+    let (mut is_short_form, mut is_known) = (false, false);
     let is_told = |line: &&str| {
         is_short_form |= line.contains("In short: ");
         let is_digest = line.contains("Digest: ");
-        let is_left_out = is_digest || is_short_form || line.contains("Plan of ");
+        // What a line that is left out was broken into goes with it.
+        is_known = KNOWN.iter().any(|says| line.contains(says)) || is_known && line.starts_with("  ");
+        let is_left_out = is_digest || is_short_form || is_known;
         is_short_form &= !is_digest;
+        is_known &= !line.trim().is_empty();
         !is_left_out
             && !line.trim().is_empty()
             && !LEGEND.iter().any(|says| line.starts_with("  ") && line.ends_with(says))
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn of_a_plan_its_changes_and_counts_are_told() {
-        let plan = "Plan of a for target b\n\n  + create\n  ~ update in place\n\n  + x will be created\n\nPlan: 1 to create.\n\
+        let plan = "Plan of a for target b\n\nNote: x: 1 field was\n  changed live\n\n  + create\n  ~ update in place\n\n  + x will be created\n\nPlan: 1 to create.\n\
                     In short: 2 changes\non one line.\nDigest: 1\nnothing was sent\n";
         assert_eq!(essence(plan), "  + x will be created\nPlan: 1 to create.\nnothing was sent\n");
     }

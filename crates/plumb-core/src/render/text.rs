@@ -130,7 +130,7 @@ impl Page {
             let up_to_date = counted(plan.unchanged, "resource up to date", "resources up to date");
             self.line(Ink::new(), &format!("{up_to_date}."));
         } else {
-            self.line(Ink::new().bold(), &format!("{}: {}", sort(plan), summary(plan)));
+            self.hung(Ink::new().bold(), &format!("{}: ", sort(plan)), &summary(plan), 2);
         }
         if let Some(open) = undecided(plan) {
             self.line(WARN, &open);
@@ -194,13 +194,16 @@ impl Page {
         self.paint(ink(group.action()), &format!("{sign:<3} "));
         let more = if differs.is_empty() { "" } else { ":" };
         let line = if fits && !differs.is_empty() { format!("{said}: {joined}") } else { said + more };
-        self.out.push_str(&line);
+        let mut lines = wrapped(&line, room).into_iter();
+        self.out.push_str(&lines.next().unwrap_or_default());
+        let rest: Vec<String> = lines.collect();
         // That of a group stands below it, with its names.
         let place = group.places();
         if group.changes.len() == 1 && !place.is_empty() && columns(&line) + columns(&place) + 5 <= room {
             self.paint(FAINT, &format!("   # {place}"));
         }
         self.out.push('\n');
+        rest.iter().for_each(|more| self.below(Ink::new(), more));
         if !fits {
             differs.iter().for_each(|field| self.below(Ink::new(), field));
         }
@@ -289,10 +292,8 @@ impl Page {
         self.gap();
         for (address, fields) in drift {
             let fields = counted(fields, "field was", "fields were");
-            self.line(
-                WARN,
-                &format!("Note: {}: {fields} changed live since the last apply", visible(&address.to_string())),
-            );
+            let says = format!("{}: {fields} changed live since the last apply", visible(&address.to_string()));
+            self.hung(WARN, "Note: ", &says, 2);
         }
         for note in &plan.notes {
             let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
@@ -331,7 +332,11 @@ impl Page {
         }
         self.out.push_str("  ");
         self.paint(ink(change.action), body::glyph(change.action));
-        self.line(Ink::new(), &format!(" {address} {}{}", quoted(&change.title), body::id(change)));
+        let named = format!("{}{}", quoted(&change.title), body::id(change));
+        // On a narrow terminal what it is called and its id stand on a line of their own.
+        let taken = 2 + columns(body::glyph(change.action)) + 1 + columns(&address);
+        let between = if taken + 1 + columns(&named) <= self.style.width { " " } else { "\n      " };
+        self.line(Ink::new(), &format!(" {address}{between}{named}"));
         let fields: Vec<&FieldChange> = change.fields.iter().collect();
         for line in body::lines(change, &fields, Some(self.style.width - INDENT)) {
             self.field(&line);
