@@ -23,7 +23,7 @@ fn lived_in() -> Value {
         "instance_pools": [{"instance_pool_name": "Workers", "node_type_id": "r6id.xlarge", "max_capacity": 10,
             "instance_pool_id": "0101-000000-pool-aaaaaaaa"}],
         "clusters": [{"cluster_name": "Analysts", "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge",
-            "num_workers": 2, "autotermination_minutes": 30, "state": "RUNNING"}],
+            "num_workers": 2, "autotermination_minutes": 30, "state": "TERMINATED"}],
         "jobs": [
             {"name": "[bau] Nightly / load", "max_concurrent_runs": 3, "tasks": [
                 {"task_key": "load", "notebook_task": {"notebook_path": "/Shared/load"}, "new_cluster": {

@@ -1,6 +1,6 @@
 //! The documents say what is true: their examples are real output, their commands exist, their links lead somewhere.
 //!
-//! `PLUMB_BLESS=1 cargo test --test offline docs` writes the README's examples anew.
+//! `PLUMB_BLESS=1 cargo test --test offline docs` writes the examples of the tours anew.
 
 use plumb::cli::demo::{EMR, Story, WORKSPACE};
 use std::collections::BTreeMap;
@@ -192,10 +192,18 @@ fn the_tour_is_what_the_demo_prints() {
         told
     };
     let stories = [("", &WORKSPACE, told(&["demo"])), ("emr ", &EMR, told(&["demo", "emr"]))];
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut counts = [0, 0];
+    for document in ["README.md", "docs/migration.md"] {
+        tour_of(document, &stories, &mut counts);
+    }
+    assert!(counts[0] >= 3 && counts[1] >= 3, "the tour has {counts:?} blocks");
+}
+
+/// Checks the blocks of a document, or writes them anew; counts those of each story.
+fn tour_of(document: &str, stories: &[(&str, &Story, String); 2], counts: &mut [usize; 2]) {
+    let readme = fs::read_to_string(root().join(document)).unwrap();
     let mut parts = readme.split("<!-- demo ");
     let mut fresh = parts.next().unwrap().to_owned();
-    let mut counts = [0, 0];
     for part in parts {
         let (place, rest) = part.split_once(" -->\n```console\n").expect("a console block after each demo comment");
         let after = match rest.strip_prefix("```\n") {
@@ -209,12 +217,11 @@ fn the_tour_is_what_the_demo_prints() {
         fresh.push_str(&format!("\n```\n{after}"));
         counts[of] += 1;
     }
-    assert!(counts[0] >= 5 && counts[1] >= 2, "the tour has {counts:?} blocks");
     if env::var_os("PLUMB_BLESS").is_some_and(|v| v == "1") {
-        return fs::write(root().join("README.md"), fresh).unwrap();
+        return fs::write(root().join(document), fresh).unwrap();
     }
     let diff = similar::TextDiff::from_lines(readme.as_str(), fresh.as_str());
-    assert!(readme == fresh, "the tour is stale; PLUMB_BLESS=1 writes it anew:\n{}", diff.unified_diff());
+    assert!(readme == fresh, "the tour of {document} is stale; PLUMB_BLESS=1 writes it anew:\n{}", diff.unified_diff());
 }
 
 /// Text in which every time that something took (`in 0.7 s` at the end of a line, `0.7 s, duckdb`) is the same.

@@ -178,7 +178,7 @@ fn adopt() -> Plan {
     job.reason = Some("metadata.adopt names it".into());
     let mut plan = plan(vec![job]);
     let kind = plumb_core::kinds::find("DatabricksJob").unwrap();
-    let (policy, path) = (Path::default().key("usage_policy_id"), Path::default().key("trigger").key("job_completion"));
+    let (policy, path) = (Path::default().key("usage_policy_id"), Path::default().key("trigger").key("new_setting"));
     let mut kept = Notes::default();
     for i in 0..212 {
         kept.add(&address(&format!("DatabricksJob/job-{i}")), kind, &[Member::new(policy.clone(), &json!("u"))]);

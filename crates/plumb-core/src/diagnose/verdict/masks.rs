@@ -29,7 +29,7 @@ const MOST_STRANGERS: usize = 8;
 
 /// What explains a clue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Explained {
+pub(super) struct ExplainedClue {
     pub(super) by: usize,
     /// Whether names prove it, and not only times.
     pub(super) proven: bool,
@@ -53,7 +53,7 @@ struct Index {
 }
 
 /// What explains each clue, by its number. Linear in the number of clues, up to the looking up.
-pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
+pub(super) fn explained(case: &Case<'_>) -> Vec<Option<ExplainedClue>> {
     let mut explainers: HashMap<&str, Vec<&FailureClass>> = HashMap::new();
     let mut classes: Vec<&FailureClass> = case.classes().filter(|class| !class.explains.is_empty()).collect();
     classes.sort_by(|a, b| a.name.cmp(&b.name));
@@ -63,9 +63,9 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
         }
     }
     let index = Index::of(case, |class| STOPS.contains(&class) || classes.iter().any(|c| &*c.name == class));
-    let mut found: Vec<Option<Explained>> = vec![None; case.seen.len()];
-    let mut going_on: HashMap<(&str, Option<usize>), (i64, Explained)> = HashMap::new();
-    let mut anywhere: HashMap<&str, (i64, Explained)> = HashMap::new();
+    let mut found: Vec<Option<ExplainedClue>> = vec![None; case.seen.len()];
+    let mut going_on: HashMap<(&str, Option<usize>), (i64, ExplainedClue)> = HashMap::new();
+    let mut anywhere: HashMap<&str, (i64, ExplainedClue)> = HashMap::new();
     for (number, sighting) in case.seen.iter().enumerate() {
         if !sighting.is_trouble() || !may_explain(sighting) {
             continue;
@@ -78,7 +78,7 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<Explained>> {
             .or_else(|| best.filter(|best| best.proven))
             .or_else(|| still(going_on.get(&key).copied(), sighting))
             .or_else(|| {
-                still(alike(), sighting).map(|like| Explained { proven: like.proven && is_unnamed(sighting), ..like })
+                still(alike(), sighting).map(|like| ExplainedClue { proven: like.proven && is_unnamed(sighting), ..like })
             })
             .or(best);
         if let (Some(explained), Some(at)) = (explained, sighting.at) {
@@ -98,14 +98,14 @@ fn may_explain(sighting: &Sighting<'_>) -> bool {
 }
 
 /// A symptom without a time stands in a traceback that is printed at the end.
-fn still(before: Option<(i64, Explained)>, sighting: &Sighting<'_>) -> Option<Explained> {
+fn still(before: Option<(i64, ExplainedClue)>, sighting: &Sighting<'_>) -> Option<ExplainedClue> {
     let (before, explained) = before?;
     sighting.at.is_none_or(|at| at - before <= GOES_ON).then_some(explained)
 }
 
 /// Whether what explained the last symptom like it explains this one: of executors that die in a row alike, the log of one is
 /// enough. What happened to a node happened to no other node.
-fn is_alike(case: &Case<'_>, sighting: &Sighting<'_>, like: Explained) -> bool {
+fn is_alike(case: &Case<'_>, sighting: &Sighting<'_>, like: ExplainedClue) -> bool {
     let of_a_node = |by: &Sighting<'_>| by.clue.strength == Strength::Service || by.clue.layer == Layer::Node;
     let is_of_a_node = case.seen.get(like.by).is_none_or(of_a_node);
     !sighting.is_cause() && (is_unnamed(sighting) || !is_of_a_node)
@@ -117,7 +117,7 @@ fn is_unnamed(sighting: &Sighting<'_>) -> bool {
 }
 
 /// A person or a policy ended it within a minute before.
-fn stopped(case: &Case<'_>, index: &Index, number: usize, sighting: &Sighting<'_>) -> Option<Explained> {
+fn stopped(case: &Case<'_>, index: &Index, number: usize, sighting: &Sighting<'_>) -> Option<ExplainedClue> {
     let at = sighting.at?;
     if STOPS.contains(&sighting.class()) {
         return None;
@@ -126,7 +126,7 @@ fn stopped(case: &Case<'_>, index: &Index, number: usize, sighting: &Sighting<'_
         let numbers = index.of.get(*class)?.get(&Key::Run)?;
         first_in(case, numbers, Some(at - STOPPED), Some(at))
     })?;
-    (by != number).then_some(Explained { by, proven: true })
+    (by != number).then_some(ExplainedClue { by, proven: true })
 }
 
 /// The strongest clue of the classes that explain this one, in its time and place.
@@ -136,8 +136,8 @@ fn best(
     number: usize,
     sighting: &Sighting<'_>,
     by: &[&FailureClass],
-) -> Option<Explained> {
-    let mut found: Option<(Explained, (bool, bool, Strength, bool))> = None;
+) -> Option<ExplainedClue> {
+    let mut found: Option<(ExplainedClue, (bool, bool, Strength, bool))> = None;
     for class in by {
         let Some(keys) = index.of.get(&*class.name) else { continue };
         let from = |seconds: i64| sighting.at.map(|at| at - seconds * 1_000);
@@ -152,7 +152,7 @@ fn best(
                 let named = !matches!(key, Key::Run | Key::Any | Key::Path(_)) && !sighting.is_cause();
                 let long = from(class.within.max(WHILE_BEFORE));
                 let found = if named { in_reach(case, numbers, long, number, sighting, &key) } else { None };
-                found.map(|explained| Explained { proven: false, ..explained })
+                found.map(|explained| ExplainedClue { proven: false, ..explained })
             };
             let Some(explained) = close.or_else(while_before) else { continue };
             let Some(by) = case.seen.get(explained.by) else { continue };
@@ -186,7 +186,7 @@ fn in_reach(
     number: usize,
     sighting: &Sighting<'_>,
     key: &Key,
-) -> Option<Explained> {
+) -> Option<ExplainedClue> {
     let from = start(case, numbers, earliest);
     let reach = if *key == Key::Any { MOST_STRANGERS } else { 2 };
     let untimed = numbers.iter().rev().take(1).filter(|n| case.seen.get(**n).is_some_and(|s| s.at.is_none()));
@@ -209,7 +209,7 @@ fn in_reach(
         if !proven && (kinship == Kinship::Different || sighting.is_cause()) {
             continue;
         }
-        return Some(Explained { by: candidate, proven });
+        return Some(ExplainedClue { by: candidate, proven });
     }
     None
 }

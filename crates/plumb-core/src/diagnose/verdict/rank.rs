@@ -2,7 +2,7 @@
 
 use super::case::{Case, ClueFate, Sighting};
 use super::links::{Link, Links};
-use super::masks::Explained;
+use super::masks::ExplainedClue;
 use super::outcome::RunEnding;
 use super::sift::{USER_CODE, is_exception};
 use crate::diagnose::clue::{Layer, Strength};
@@ -43,7 +43,7 @@ type ClueRank = (u8, Link, bool, Strength);
 pub(super) fn choose(
     case: &Case<'_>,
     links: &Links,
-    explained: &[Option<Explained>],
+    explained: &[Option<ExplainedClue>],
     ending: RunEnding,
 ) -> (Option<Chosen>, Vec<Chosen>) {
     let candidates: Vec<CauseCandidate> = candidates(case, links, explained, ending)
@@ -82,7 +82,7 @@ pub(super) fn choose(
 fn candidates(
     case: &Case<'_>,
     links: &Links,
-    explained: &[Option<Explained>],
+    explained: &[Option<ExplainedClue>],
     ending: RunEnding,
 ) -> Vec<CauseCandidate> {
     let any_kept = case.kept().any(|(_, s)| s.is_cause());
@@ -148,7 +148,7 @@ fn one_of_each(case: &Case<'_>, links: &Links, all: impl Iterator<Item = CauseCa
 }
 
 /// From a clue to what explains it, and what explains that, up to what nothing explains.
-fn way_up(case: &Case<'_>, explained: &[Option<Explained>], from: usize) -> (Vec<usize>, bool) {
+fn way_up(case: &Case<'_>, explained: &[Option<ExplainedClue>], from: usize) -> (Vec<usize>, bool) {
     let (mut way, mut proven) = (vec![from], true);
     let mut at = from;
     while let Some(Some(up)) = explained.get(at) {
