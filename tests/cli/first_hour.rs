@@ -85,7 +85,7 @@ fn the_ten_minutes_of_the_readme_change_nothing_and_end_with_a_manifest_of_ones_
     assert!(out.contains("0 to create, 0 to update, 5 to adopt, 0 to delete.") && out.contains("changes nothing but the marks"), "{out}");
 
     let (out, err) = newcomer.does(&block("own"));
-    assert!(out.contains("1 to create") && err.contains("1 done."), "{out}\n{err}");
+    assert!(out.contains("1 to create") && err.contains("Apply: 1 done"), "{out}\n{err}");
     assert_eq!(
         newcomer.world.sandbox.get("/_sandbox/state")["databricks"],
         before,
