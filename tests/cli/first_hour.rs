@@ -82,7 +82,11 @@ fn the_ten_minutes_of_the_readme_change_nothing_and_end_with_a_manifest_of_ones_
         assert_eq!((&change["action"], &change["fields"]), (&json!("adopt"), &json!([])), "{change:#}");
     }
     assert_eq!(plan["blocked"], json!([]), "{plan:#}");
-    assert!(out.contains("0 to create, 0 to update, 5 to adopt, 0 to delete.") && out.contains("changes nothing but the marks"), "{out}");
+    assert!(
+        out.contains("0 to create, 0 to update, 5 to adopt, 0 to delete.")
+            && out.contains("changes nothing but the marks"),
+        "{out}"
+    );
 
     let (out, err) = newcomer.does(&block("own"));
     assert!(out.contains("1 to create") && err.contains("Apply: 1 done"), "{out}\n{err}");
@@ -109,7 +113,9 @@ fn an_apply_after_the_ten_minutes_only_leaves_marks() {
     newcomer.does("plumb apply --target prod --yes");
     let writes = newcomer.world.sandbox.writes();
     assert!(
-        !writes.iter().any(|write| ["start", "delete", "create", "permissions"].iter().any(|what| write.contains(what))),
+        !writes
+            .iter()
+            .any(|write| ["start", "delete", "create", "permissions"].iter().any(|what| write.contains(what))),
         "{writes:?}"
     );
     assert_eq!(newcomer.world.sandbox.cluster("Analysts")["state"], "TERMINATED");
