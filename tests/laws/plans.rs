@@ -171,10 +171,11 @@ async fn order_means_nothing() {
     }
 }
 
-/// The plan without the places of the manifests, which do move.
+/// The plan without what follows the manifests: the places of lines, and the order of a change's fields.
 pub fn shown(mut plan: Plan) -> String {
     for change in &mut plan.changes {
         change.source = None;
+        change.fields.sort_by(|a, b| a.path.cmp(&b.path));
         change.fields.iter_mut().for_each(|f| f.source = None);
     }
     world::every_form(&plan)
