@@ -3,11 +3,18 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 const VERSION: &str = "1.25.0";
 
 /// The language server, installed once; `None`, with the reason said, where there is no npm or no way to the registry.
 fn server() -> Option<PathBuf> {
+    // The tests of this program wait for one another; those of another have a folder of their own.
+    static SERVER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    SERVER.get_or_init(install).clone()
+}
+
+fn install() -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let folder = target.join(format!("peers/yaml-language-server-{VERSION}"));
@@ -15,7 +22,7 @@ fn server() -> Option<PathBuf> {
     if server.is_file() {
         return Some(server);
     }
-    // Another test may be installing it at the same time: the first to finish keeps its place.
+    // Another program may be installing it at the same time: the first to finish keeps its place.
     let fresh = target.join(format!("peers/yaml-language-server-{VERSION}.{}", std::process::id()));
     std::fs::create_dir_all(&fresh).unwrap();
     let package = format!("yaml-language-server@{VERSION}");

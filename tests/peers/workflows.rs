@@ -128,7 +128,7 @@ fn what_init_writes_is_linted_too() {
     assert!(done.status.success(), "{}", said(&done));
     let workflows = std::fs::read_dir(folder.path().join(".github/workflows")).unwrap();
     let paths: Vec<PathBuf> = workflows.map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(paths.len(), 7, "{paths:?}");
+    assert_eq!(paths.len(), 8, "{paths:?}");
     let done = actionlint(&linters, &paths);
     assert!(done.status.success(), "{}", said(&done));
     let done = zizmor(&linters, &folder.path().join(".github"));
