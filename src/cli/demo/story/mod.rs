@@ -33,10 +33,8 @@ pub struct StoryStep {
 }
 
 /// `plumb demo`: keeping a workspace and its schedule equal to what git says.
-pub const WORKSPACE: Story = Story {
-    steps: WORKSPACE_STEPS,
-    next: "`plumb demo emr`, or `plumb init` in a folder of your own",
-};
+pub const WORKSPACE: Story =
+    Story { steps: WORKSPACE_STEPS, next: "`plumb demo emr`, or `plumb init` in a folder of your own" };
 
 /// `plumb demo emr`: the way out of EMR.
 pub const EMR: Story =

@@ -78,7 +78,8 @@ pub(super) fn explained(case: &Case<'_>) -> Vec<Option<ExplainedClue>> {
             .or_else(|| best.filter(|best| best.proven))
             .or_else(|| still(going_on.get(&key).copied(), sighting))
             .or_else(|| {
-                still(alike(), sighting).map(|like| ExplainedClue { proven: like.proven && is_unnamed(sighting), ..like })
+                still(alike(), sighting)
+                    .map(|like| ExplainedClue { proven: like.proven && is_unnamed(sighting), ..like })
             })
             .or(best);
         if let (Some(explained), Some(at)) = (explained, sighting.at) {
