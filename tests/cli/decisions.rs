@@ -84,7 +84,8 @@ fn what_is_undecided_is_not_applied_and_the_rest_is() {
 
     Blocked:
       ! DatabricksJob/churn: 2 decisions are open in its manifest, the first: how long it may run
-        to allow it: decide, and delete each `# DECISION:` comment; or `plumb apply --override decisions`
+        to allow it: decide, and delete each `# DECISION:` comment; or `plumb apply --override
+          decisions`
 
     Partial plan: 1 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     2 decisions open in 1 pipeline; `plumb validate` lists them.
