@@ -145,8 +145,7 @@ fn another_projects_object_is_left_to_it() {
       # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
 
-    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but
-      the marks.
+    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.
     Digest: <digest>
     --- exit 0
     "#);
@@ -349,7 +348,7 @@ fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
     // Nor by its name, without `adopt`.
     let adopt = format!("  adopt:\n    dev: '{id}'\n");
     world.edit(path, &adopt, "");
-    world.plumb("plan -q").says("and carries no mark; a Databricks bundle manages it").says("takeFrom: bundle");
+    world.plumb("plan -q").says("and carries no mark; a\n    Databricks bundle manages it").says("takeFrom: bundle");
     world.edit(path, "metadata:\n", &format!("metadata:\n{adopt}"));
     assert_eq!(world.sandbox.writes(), [""; 0]);
     take("bundle");

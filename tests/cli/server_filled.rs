@@ -103,7 +103,7 @@ fn an_instance_profile_that_is_added_by_hand_is_drift_and_all_else_a_note() {
     world
         .plumb("plan --detailed-exitcode")
         .code(0)
-        .says("left alone: aws_attributes.first_on_demand, driver_node_type_id");
+        .says("left alone:\n  aws_attributes.first_on_demand, driver_node_type_id");
 }
 
 #[test]
