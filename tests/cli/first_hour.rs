@@ -82,10 +82,14 @@ fn the_ten_minutes_of_the_readme_change_nothing_and_end_with_a_manifest_of_ones_
         assert_eq!((&change["action"], &change["fields"]), (&json!("adopt"), &json!([])), "{change:#}");
     }
     assert_eq!(plan["blocked"], json!([]), "{plan:#}");
-    assert!(out.contains("5 to adopt") && !out.contains("to create"), "{out}");
+    assert!(
+        out.contains("0 to create, 0 to update, 5 to adopt, 0 to delete.")
+            && out.contains("changes nothing but the marks"),
+        "{out}"
+    );
 
     let (out, err) = newcomer.does(&block("own"));
-    assert!(out.contains("1 to create") && err.contains("1 done."), "{out}\n{err}");
+    assert!(out.contains("1 to create") && err.contains("Apply: 1 done"), "{out}\n{err}");
     assert_eq!(
         newcomer.world.sandbox.get("/_sandbox/state")["databricks"],
         before,
@@ -95,7 +99,7 @@ fn the_ten_minutes_of_the_readme_change_nothing_and_end_with_a_manifest_of_ones_
     let identity = "export GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.com GIT_COMMITTER_NAME=Ann GIT_COMMITTER_EMAIL=ann@example.com\n";
     newcomer.does(&format!("{identity}{}", block("ci")));
     let tracked = newcomer.does("git ls-files").0;
-    for file in ["plumb.yaml", ".gitignore", ".github/workflows/plan.yml", "manifests/example.yaml.txt"] {
+    for file in ["plumb.yaml", ".gitignore", ".github/workflows/plan.yml", "manifests/hello.yaml"] {
         assert!(tracked.lines().any(|line| line == file), "{tracked}");
     }
     assert!(!tracked.contains(".plumb/"), "{tracked}");
@@ -109,9 +113,11 @@ fn an_apply_after_the_ten_minutes_only_leaves_marks() {
     newcomer.does("plumb apply --target prod --yes");
     let writes = newcomer.world.sandbox.writes();
     assert!(
-        !writes.iter().any(|write| ["restart", "reset", "delete", "create"].iter().any(|what| write.contains(what))),
+        !writes
+            .iter()
+            .any(|write| ["start", "delete", "create", "permissions"].iter().any(|what| write.contains(what))),
         "{writes:?}"
     );
-    assert_eq!(newcomer.world.sandbox.cluster("Analysts")["state"], "RUNNING");
+    assert_eq!(newcomer.world.sandbox.cluster("Analysts")["state"], "TERMINATED");
     newcomer.does("plumb drift --target prod");
 }

@@ -164,7 +164,8 @@ fn everything_is_imported_and_taken_over_without_a_change() {
       # manifests/jobs/etl.yaml:2
       <= DatabricksJob/etl "etl" (id <job etl>)
 
-    Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.
+    Plan: 0 to create, 0 to update, 5 to adopt, 0 to delete. 0 unchanged.
+    An apply changes nothing but the marks.
     Digest: <digest>
     --- stderr
     read 5 objects with 8 requests in <time>

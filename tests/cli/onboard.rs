@@ -99,7 +99,7 @@ fn the_documented_onboarding_changes_nothing_and_says_so() {
         assert_eq!((&change["impacts"], &change["disrupts"]), (&json!([]), &Value::Null), "{change:#}");
     }
     let says =
-        "0 to create, 0 to update, 9 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.";
+        "0 to create, 0 to update, 9 to adopt, 0 to delete. 0 unchanged.\nAn apply changes nothing but the marks.";
     world.plumb(plan).code(0).says(says);
     let writes = |world: &World| world.sandbox.writes().into_iter().filter(|line| line != "POST /auth/token");
     assert_eq!(writes(&world).collect::<Vec<_>>(), [""; 0]);

@@ -59,13 +59,13 @@ fn each_field_says_who_changed_it() {
     ```diff
     # "etl" (id <job etl>)
     # manifests/etl.yaml:1
+    - timeout_seconds = 100
+    + timeout_seconds = 200
+    #     manifests/etl.yaml:11, manifest <Raise the timeout> by Ada: Raise the timeout
     - description = "by hand"
     + description = "second"
     #     manifests/etl.yaml:13, changed live, and manifest <Raise the timeout> by Ada: Raise the
     #       timeout
-    - timeout_seconds = 100
-    + timeout_seconds = 200
-    #     manifests/etl.yaml:11, manifest <Raise the timeout> by Ada: Raise the timeout
     ```
 
     </details>

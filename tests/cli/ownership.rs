@@ -145,7 +145,8 @@ fn another_projects_object_is_left_to_it() {
       # manifests/etl.yaml:1
       <= DatabricksJob/etl "etl" (id <job etl>)
 
-    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.
+    Plan: 0 to create, 0 to update, 1 to adopt, 0 to delete. 0 unchanged.
+    An apply changes nothing but the marks.
     Digest: <digest>
     --- exit 0
     "#);

@@ -259,7 +259,7 @@ fn an_imported_cluster_keeps_its_zone_its_mode_and_its_user() {
     let world = World::seeded(&json!({ "clusters": [{
         "cluster_name": "Analysts", "spark_version": "15.4.x-scala2.12", "node_type_id": "r6id.xlarge", "num_workers": 2,
         "autotermination_minutes": 30, "data_security_mode": "SINGLE_USER", "single_user_name": "analyst@example.com",
-        "aws_attributes": { "zone_id": "us-east-1d", "availability": "ON_DEMAND" },
+        "aws_attributes": { "zone_id": "us-east-1d", "availability": "ON_DEMAND" }, "state": "TERMINATED",
     }] }));
     world.commit("Begin");
     let id = world.sandbox.cluster("Analysts")["cluster_id"].as_str().unwrap().to_owned();

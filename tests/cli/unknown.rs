@@ -73,7 +73,8 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
       # manifests/jobs/report.yaml:3
       <= DatabricksJob/report "report" (id <job report>)
 
-    Plan: 0 to create, 0 to update, 2 to adopt, 0 to delete. 0 unchanged. An apply changes nothing but the marks.
+    Plan: 0 to create, 0 to update, 2 to adopt, 0 to delete. 0 unchanged.
+    An apply changes nothing but the marks.
     Digest: <digest>
     --- exit 0
     "#);

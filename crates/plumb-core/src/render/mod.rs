@@ -113,10 +113,12 @@ fn summary(plan: &Plan) -> String {
     if !plan.blocked.is_empty() {
         out.push_str(&format!(" {} blocked.", plan.blocked.len()));
     }
-    if plan.only_marks() {
-        out.push_str(" An apply changes nothing but the marks.");
-    }
     out
+}
+
+/// That nothing but marks is written, in a sentence.
+fn only_marks(plan: &Plan) -> Option<&'static str> {
+    plan.only_marks().then_some("An apply changes nothing but the marks.")
 }
 
 /// How many decisions are open, in a sentence.
@@ -203,10 +205,10 @@ mod tests {
         let marked = |name: &str| change(name, Action::Adopt);
         let changed = |name: &str| Change { fields: vec![FieldChange::new("a", Op::Add)], ..marked(name) };
         let restarts = Change { disrupts: [ImpactClass::RestartsCluster].into(), ..marked("r") };
-        let only = " An apply changes nothing but the marks.";
+        let only = "An apply changes nothing but the marks.";
         for (changes, wanted) in [
             (vec![], "0 to create, 0 to update, 0 to delete. 1 unchanged.".to_owned()),
-            (vec![marked("a")], format!("0 to create, 0 to update, 1 to adopt, 0 to delete. 1 unchanged.{only}")),
+            (vec![marked("a")], "0 to create, 0 to update, 1 to adopt, 0 to delete. 1 unchanged.".to_owned()),
             (
                 vec![marked("a"), changed("b"), changed("c")],
                 "0 to create, 0 to update, 3 to adopt (2 with changes), 0 to delete. 1 unchanged.".to_owned(),
@@ -217,7 +219,12 @@ mod tests {
                 "1 to create, 0 to update, 1 to adopt, 0 to delete. 1 unchanged.".to_owned(),
             ),
         ] {
-            assert_eq!(summary(&Plan { changes, ..empty() }), wanted);
+            let plan = Plan { changes, ..empty() };
+            assert_eq!(summary(&plan), wanted);
+            let is_said = wanted.contains(" 1 to adopt") && wanted.starts_with('0');
+            for shown in [text(&plan, Style::default()), markdown(&plan, &MarkdownOptions::default())] {
+                assert_eq!(shown.contains(&format!("{only}\n")), is_said, "{shown}");
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use super::body::{self, BodyLine, Sign};
 use super::compact::{self, CREATED, ChangeGroup, FIELDS, NAMES, PlanGroups};
 use super::value::{columns, fitted, hung, quoted, visible, wrapped};
 use super::{
-    NARROWEST, Style, counted, cutover, drifted, head, lasting, nothing_to_do, partial, sort, summary, teardown,
+    Style, counted, cutover, drifted, head, lasting, nothing_to_do, only_marks, partial, sort, summary, teardown,
     undecided,
 };
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, Plan, SourceLine};
@@ -130,6 +130,9 @@ impl Page {
             self.line(Ink::new(), &format!("{up_to_date}."));
         } else {
             self.hung(Ink::new().bold(), &format!("{}: ", sort(plan)), &summary(plan), 2);
+            if let Some(only) = only_marks(plan) {
+                self.line(GOOD, only);
+            }
         }
         if let Some(open) = undecided(plan) {
             self.line(WARN, &open);

@@ -5,7 +5,7 @@ use super::{MarkdownOptions, NAME};
 use crate::cost::change::{RunCostChange, is_priced};
 use crate::plan::{Change, FieldChange, Plan};
 use crate::render::value::{shortened, visible};
-use crate::render::{counted, lasting, nothing_to_do, partial, sort, undecided};
+use crate::render::{counted, lasting, nothing_to_do, only_marks, partial, sort, undecided};
 
 /// The heading, the counts and what concerns the whole plan.
 pub(super) fn heading(plan: &Plan, options: &MarkdownOptions) -> String {
@@ -15,6 +15,9 @@ pub(super) fn heading(plan: &Plan, options: &MarkdownOptions) -> String {
         out.push_str(&format!("**This plan is partial:** {options} {}.\n\n", partial::says(part)));
     }
     out.push_str(&format!("{}\n\n", tally(plan, options.is_done)));
+    if let Some(only) = only_marks(plan).filter(|_| !options.is_done) {
+        out.push_str(&format!("{only}\n\n"));
+    }
     if let Some(cost) = cost(plan) {
         out.push_str(&format!("{cost}\n\n"));
     }
@@ -98,7 +101,11 @@ fn tally(plan: &Plan, is_done: bool) -> String {
     ]
     .into_iter()
     .filter(|(count, ..)| *count > 0)
-    .map(|(count, to_do, done)| format!("{count} {}", if is_done { done } else { to_do }))
+    .map(|(count, to_do, done)| {
+        let changed = if to_do == "to adopt" { plan.adopted_with_changes() } else { 0 };
+        let with = if changed > 0 { format!(" ({changed} with changes)") } else { String::new() };
+        format!("{count} {}{with}", if is_done { done } else { to_do })
+    })
     .collect();
     let unchanged = if plan.unchanged > 0 { format!(" · {} unchanged", plan.unchanged) } else { String::new() };
     format!("**{}**{unchanged}", parts.join(" · "))
