@@ -4,8 +4,8 @@ use super::body::{self, BodyLine, Sign};
 use super::compact::{self, CREATED, ChangeGroup, FIELDS, NAMES, PlanGroups};
 use super::value::{columns, fitted, hung, quoted, visible, wrapped};
 use super::{
-    Style, counted, cutover, drifted, head, lasting, nothing_to_do, only_marks, partial, sort, summary, teardown,
-    undecided,
+    NARROWEST, Style, counted, cutover, drifted, head, lasting, nothing_to_do, only_marks, partial, sort, summary,
+    teardown, undecided,
 };
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, Plan, SourceLine};
 use anstyle::{AnsiColor, Style as Ink};
