@@ -4,7 +4,7 @@
 
 use crate::git::{IsSpent, Repo};
 use plumb_core::cutover::wave::sides;
-use plumb_core::kinds::Mark;
+use plumb_core::kinds::{Mark, Rev};
 use plumb_core::manifest::{Desired, InMemory, ManifestSource};
 use plumb_core::plan::{
     Action, Baseline, Baselines, Change, ChangeOrigin, Decision, FieldChange, Live, LiveObject, Note, Plan,
@@ -20,8 +20,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const MOST_COMMITS: usize = 64;
 /// How many states of the manifests since those commits are read, at most, for the same.
 const MOST_STATES: usize = 64;
-/// The commit in the mark of an object that was made without one.
-const NO_COMMIT: &str = "000000000000";
 
 /// How manifests are loaded from somewhere else than the folder: with the same target and values.
 pub type Load<'a> = &'a dyn Fn(&dyn ManifestSource) -> Result<Desired, manifest::Failure>;
@@ -136,7 +134,7 @@ impl History<'_> {
     fn read(&self, planned: Vec<Asked<'_>>, unchanged: Vec<Asked<'_>>) -> Known {
         let mut commits: BTreeMap<&str, Vec<Wanted<'_>>> = BTreeMap::new();
         for Asked { address, mark, apart } in planned.iter().chain(&unchanged) {
-            if let Some(rev) = mark.rev.as_ref().filter(|rev| rev.commit != NO_COMMIT) {
+            if let Some(rev) = mark.rev.as_ref().filter(|rev| rev.commit != Rev::NO_COMMIT) {
                 let wanted = Wanted { address, was: &mark.owner.address, hash: &rev.hash, apart: *apart };
                 commits.entry(&rev.commit).or_default().push(wanted);
             }

@@ -19,7 +19,6 @@ use plumb_core::plan::guards::ApplyPlace;
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::{Change, Guard, Plan, guards, hold_back};
 use plumb_core::render;
-use plumb_core::render::Style;
 use plumb_core::render::{Level, outcome};
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,7 +174,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
                 wave.leave_hold(session, ui).await?;
             }
             let mut carried = carry_out(session, *decided, options(&args), ui).await?;
-            permit.note(outcome::counts(&carried.outcome));
+            permit.note(outcome::counts(&carried.outcome, carried.blocked));
             carried.code = permit.ended(carried.code);
             if teller.is_heard() {
                 teller.tell(&whole, &carried)?;
@@ -250,7 +249,7 @@ async fn review(
         // What it waits for would be told as if it were held by now.
         None if plan.changes.is_empty() && args.wave.as_ref().is_some_and(|wave| wave.reason.is_some()) => {}
         None if teller.is_heard() => {
-            let style = Style { colour: ui.colours_stderr(), width: ui.width };
+            let style = ui.stderr_style();
             ui.laid_out(&args.detail.text(plan, style, ui.is_interactive()));
         }
         // Without a pager: what is asked next has to stand below what it is about.
@@ -282,7 +281,7 @@ async fn review(
         let code = wave.nothing(plan, ui).map_err(|failure| teller.refused(plan, failure))?;
         if teller.is_heard() {
             let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
-            teller.tell(plan, &FinishedApply { code, outcome, journal, stopped: None })?;
+            teller.tell(plan, &FinishedApply { code, outcome, blocked: 0, journal, stopped: None })?;
         }
         return Ok(Reviewed::Over(code));
     }
@@ -290,7 +289,8 @@ async fn review(
         let code = if plan.blocked.is_empty() { ExitCode::Ok } else { ExitCode::Guard };
         if teller.is_heard() {
             let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
-            teller.tell(plan, &FinishedApply { code: permit.ended(code), outcome, journal, stopped: None })?;
+            teller
+                .tell(plan, &FinishedApply { code: permit.ended(code), outcome, blocked: 0, journal, stopped: None })?;
         }
         return Ok(Reviewed::Over(code));
     }
@@ -325,7 +325,8 @@ impl Teller<'_> {
             return failure;
         }
         let (outcome, journal) = (ApplyOutcome::default(), Journal::default());
-        let carried = FinishedApply { code: failure.exit, outcome, journal, stopped: Some(failure.clone()) };
+        let carried =
+            FinishedApply { code: failure.exit, outcome, blocked: 0, journal, stopped: Some(failure.clone()) };
         // The refusal is what matters; where the result cannot be written, that is said beside it.
         match self.tell(plan, &carried) {
             Ok(()) => failure,
@@ -369,6 +370,12 @@ pub async fn check_place(session: &Session, plan: &mut Plan) -> Result<(), Failu
     Ok(())
 }
 
+/// How much of a plan is refused: an address counts once, whatever is said against it.
+fn refused(plan: &Plan) -> usize {
+    let of: BTreeSet<&Address> = plan.blocked.iter().filter_map(|blocked| blocked.address.as_ref()).collect();
+    of.len() + plan.blocked.iter().filter(|blocked| blocked.address.is_none()).count()
+}
+
 /// How many changes are held for what.
 fn held_for(plan: &Plan) -> Vec<(usize, &'static str)> {
     let held = |guard: Guard| {
@@ -409,6 +416,8 @@ pub fn pass_guards(plan: &mut Plan, overrides: &[Override], ui: &Ui) {
 pub struct FinishedApply {
     pub code: ExitCode,
     pub outcome: ApplyOutcome,
+    /// How much was refused before anything was sent.
+    blocked: usize,
     /// What was sent.
     journal: Journal,
     /// Why it ended before everything was done or had failed.
@@ -430,7 +439,7 @@ pub async fn carry_out(
     ui: &Ui,
 ) -> Result<FinishedApply, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    let refused = decided.decision.plan.blocked.len();
+    let blocked = refused(&decided.decision.plan);
     let total = decided.decision.plan.changes.len();
     let progress = ui.progress();
     progress.total(total);
@@ -446,21 +455,21 @@ pub async fn carry_out(
         () = interrupt::twice(&stop, ui) => {
             progress.finished();
             let outcome = watch.cut_off(&addresses, &journal);
-            let counts = outcome::counts(&outcome);
+            let counts = outcome::counts(&outcome, blocked);
             let message = format!("stopped at once: what was in flight may have been done or not: {counts}");
             let failure = Failure::new(ExitCode::Interrupted, message).hint("`plumb plan` shows what is left to do");
-            return Ok(FinishedApply { code: ExitCode::Interrupted, outcome, journal, stopped: Some(failure) });
+            return Ok(FinishedApply { code: ExitCode::Interrupted, outcome, blocked, journal, stopped: Some(failure) });
         }
         outcome = apply::apply(&session.services, desired, &live, decision, options, &watch, stop.clone()) => outcome,
     };
     progress.finished();
-    report(&outcome, of_part, ui);
+    report(&outcome, blocked, of_part, ui);
     let done = outcome.count(Ended::is_done);
     let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
     let code = if stop.load(Ordering::Relaxed) && done < total {
         ExitCode::Interrupted
-    } else if done == total && refused > 0 {
+    } else if done == total && blocked > 0 {
         ExitCode::Guard
     } else if done == total {
         ExitCode::Ok
@@ -471,10 +480,10 @@ pub async fn carry_out(
     } else {
         ExitCode::Error
     };
-    Ok(FinishedApply { code, outcome, journal, stopped: None })
+    Ok(FinishedApply { code, outcome, blocked, journal, stopped: None })
 }
 
-fn report(outcome: &ApplyOutcome, of_part: &str, ui: &Ui) {
+fn report(outcome: &ApplyOutcome, blocked: usize, of_part: &str, ui: &Ui) {
     for said in outcome::lines(outcome) {
         match said.level {
             Level::Error => ui.error(&said.text),
@@ -485,7 +494,7 @@ fn report(outcome: &ApplyOutcome, of_part: &str, ui: &Ui) {
     if let Some(hint) = outcome::hint(outcome) {
         ui.warn(&hint);
     }
-    ui.status(&format!("Apply: {}{of_part}.", outcome::counts(outcome)));
+    ui.status(&format!("Apply: {}{of_part}.", outcome::counts(outcome, blocked)));
 }
 
 struct ChangeProgress<'a> {

@@ -41,7 +41,7 @@ pub struct Graph {
 
 /// Prints the graph.
 pub async fn run(global: &Global, args: Graph, ui: &Ui) -> Result<ExitCode, Failure> {
-    let project = Project::load(global, &args.targeted, ui)?;
+    let project = Project::load_as(global, &args.targeted, None, ui)?;
     let chosen = selection(&args.selected);
     select::check(&chosen, &project.desired.resources, ui)?;
     let graph = graph::selected(&project.desired, &chosen);

@@ -11,7 +11,7 @@ use plumb_core::plan::Partial;
 use plumb_core::plan::approval::KeptChanges;
 use plumb_core::plan::approval::{self, Approval, ApprovalVerdict, OtherKey, Saved};
 use plumb_core::plan::{Action, Change, Plan};
-use plumb_core::render::{self, Style};
+use plumb_core::render;
 use plumb_model::address::Address;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -226,7 +226,7 @@ fn covered(plan: &Plan, verdict: &ApprovalVerdict, ui: &Ui) -> Result<(), Failur
             if !disrupts.is_empty() {
                 message.push_str(&format!("; not approved was what is disrupted now: {}", disrupts.join(", ")));
             }
-            let style = Style { colour: ui.colours_stderr(), width: ui.width };
+            let style = ui.stderr_style();
             return Err(Failure::new(ExitCode::Stale, message)
                 .detail(render::text(&of_changes(plan, |c| more.contains(&c.address)), style))
                 .hint(format!("when that is what is wanted, approve this plan by its digest: {}", plan.digest)));

@@ -7,7 +7,7 @@ use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use plumb_core::kinds::Role;
+use plumb_core::kinds::{Rev, Role};
 use plumb_core::plan::secrets::{Numbers, seal};
 use plumb_core::plan::unknown::UnknownMembers;
 use plumb_core::plan::{Selection, normal};
@@ -116,7 +116,11 @@ pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failu
     }
     for live in &lives {
         let id = live["id"].as_str().unwrap_or_default();
-        let applied = live["applied"].as_str().map_or_else(String::new, |rev| format!(", applied from {rev}"));
+        let applied = match live["applied"].as_str() {
+            Some(rev) if rev.starts_with(Rev::NO_COMMIT) => format!(", applied from {} manifests", Rev::UNCOMMITTED),
+            Some(rev) => format!(", applied from {rev}"),
+            None => String::new(),
+        };
         match live["unreadable"].as_str() {
             Some(why) => text.push_str(&format!("\nlive, and could not be read: {}\n", visible(why))),
             None => text.push_str(&format!("\nlive ({} {id}{applied}):\n{}", kind.noun(), yaml(live.get("spec")))),

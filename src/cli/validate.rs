@@ -59,13 +59,15 @@ pub fn run(global: &Global, args: Validate, ui: &Ui) -> Result<ExitCode, Failure
         let warnings = warnings(&project.desired, project.repo.as_ref());
         if !warnings.is_empty() {
             let problems: Vec<Problem> = warnings.into_iter().map(|(_, problem)| problem).collect();
-            ui.laid_out(&render::warnings(&project.desired.files, &problems, ui.colours_stderr()));
+            ui.laid_out(&render::warnings(&project.desired.files, &problems, ui.stderr_style()));
         }
         let list: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let target = &project.desired.target.name;
         let all = if list.is_empty() { "no resources".into() } else { list.join(", ") };
         let open = render::decisions(&project.desired);
-        args.output.write(&format!("The manifests are valid for target {target}: {all}.\n{open}"), ui)?;
+        let valid = format!("The manifests are valid for target {target}: {all}.");
+        let valid = render::value::hung("", &valid, ui.width, 2).join("\n");
+        args.output.write(&format!("{valid}\n{open}"), ui)?;
         return Ok(ExitCode::Ok);
     }
     let read = read(global, &args.targeted, Some(SOMEBODY))?;

@@ -20,6 +20,8 @@ use anstyle::{AnsiColor, Style as Ink};
 use escape::safe;
 use indicatif::MultiProgress;
 use pager::{Paged, Pager};
+use plumb_core::render::value::hung;
+use plumb_core::render::{NARROWEST, Style};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -46,8 +48,10 @@ pub struct Streams {
     pub input_terminal: bool,
     pub out_terminal: bool,
     pub err_terminal: bool,
-    /// The terminal's width, where it has one.
+    /// The width of the terminal that stdout is, where it has one.
     pub width: Option<usize>,
+    /// That of stderr.
+    pub err_width: Option<usize>,
     /// Its lines.
     pub height: Option<usize>,
 }
@@ -65,6 +69,7 @@ impl Streams {
             out_terminal,
             err_terminal: io::stderr().is_terminal(),
             width: size.map(|(width, _)| width.0.into()),
+            err_width: terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0.into()),
             height: size.map(|(_, height)| height.0.into()),
         }
     }
@@ -80,6 +85,8 @@ pub struct Ui {
     pub width: usize,
     volume: Volume,
     err_colour: bool,
+    /// Columns of the terminal that stderr is; `None` where a message stays on one line.
+    err_width: Option<usize>,
     interactive: bool,
     input: Mutex<Box<dyn BufRead + Send>>,
     /// `None` once its reader is gone.
@@ -99,6 +106,7 @@ impl Ui {
             width: environment.columns.or(streams.width).unwrap_or(WIDTH),
             volume,
             err_colour: environment.colours(colour, streams.err_terminal),
+            err_width: environment.columns.or(streams.err_width).filter(|_| streams.err_terminal),
             interactive: streams.input_terminal && streams.err_terminal,
             input: Mutex::new(streams.input),
             out: Mutex::new(Some(streams.out)),
@@ -194,6 +202,11 @@ impl Ui {
         self.err_colour
     }
 
+    /// How what is handed to [`Ui::laid_out`] is laid out.
+    pub fn stderr_style(&self) -> Style {
+        Style { colour: self.err_colour, width: self.err_width.unwrap_or(self.width) }
+    }
+
     /// Asks; only `y` and `yes` are a yes. Without a terminal there is nobody to ask, which is a failure and not a no:
     /// a pipeline that forgot `--yes` must not look as if it had applied.
     pub fn confirm(&self, question: &str) -> Result<bool, Failure> {
@@ -246,7 +259,10 @@ impl Ui {
     }
 
     fn print(&self, label: &str, ink: Ink, text: &str) {
-        let text = safe(text);
+        let text = match self.err_width.filter(|_| !label.is_empty()) {
+            Some(width) => filled(label, &safe(text), width),
+            None => safe(text),
+        };
         match (self.err_colour && ink != Ink::new(), label.is_empty()) {
             (false, _) => self.to_stderr(&format!("{label}{text}\n")),
             (true, true) => self.to_stderr(&format!("{ink}{text}{ink:#}\n")),
@@ -267,6 +283,18 @@ impl Ui {
             None => print(),
         }
     }
+}
+
+/// A message behind its label, broken at spaces into lines of at most so many columns; the label itself is left out.
+fn filled(label: &str, text: &str, width: usize) -> String {
+    let width = width.max(NARROWEST);
+    let lines = text.lines().enumerate().map(|(at, line)| {
+        let rest = line.trim_start();
+        let lead = if at == 0 { label } else { &line[..line.len() - rest.len()] };
+        hung(lead, rest, width, if at == 0 { 0 } else { lead.len() } + 2).join("\n")
+    });
+    let all = lines.collect::<Vec<_>>().join("\n");
+    all.strip_prefix(label).unwrap_or(&all).to_owned()
 }
 
 /// The lock, whether or not a thread panicked while it held it: a printer has no state that could be half changed.

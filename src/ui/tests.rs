@@ -36,6 +36,7 @@ fn ui(out: &Shared, err: &Shared, terminal: bool, input: &'static str, volume: V
         out_terminal: terminal,
         err_terminal: terminal,
         width: None,
+        err_width: None,
         height: None,
     };
     // A dumb terminal: no bars, so that nothing is drawn on the terminal that runs the tests.
@@ -84,6 +85,31 @@ fn a_reader_that_is_gone_is_no_failure_and_a_full_disk_is() {
     let failure = ui(&full, &err, false, "", Volume::Normal).data("x").unwrap_err();
     assert_eq!(failure.exit, ExitCode::Error);
     assert_eq!(err.text(), "");
+}
+
+#[test]
+fn a_terminal_gets_long_messages_below_one_another_and_a_log_on_one_line() {
+    let text = "a cluster is used by a job that is not in the plan, ".repeat(3)
+        + "::error::x\n  to allow it: \
+                `plumb apply --override max-change-percent --override max-deletes --only DatabricksJob/x`";
+    let (err, log) = (Shared::default(), Shared::default());
+    let mut terminal = ui(&Shared::default(), &err, true, "", Volume::Normal);
+    terminal.err_width = Some(80);
+    let failure = Failure::error("short").hint(&text);
+    for ui in [terminal, ui(&Shared::default(), &log, false, "", Volume::Normal)] {
+        ui.warn(&text);
+        ui.failure(&failure);
+    }
+    let hung = "a cluster is used by a job that is not in the plan, a cluster is used by a\n  job that";
+    assert!(
+        err.text().starts_with(&format!("warning: {}", hung.replacen(" a\n  job", "\n  a job", 1))),
+        "{}",
+        err.text()
+    );
+    assert!(err.text().contains(&format!("\nerror: short\nhint: {hung}")), "{}", err.text());
+    assert!(err.text().contains("\n  to allow it: `plumb apply --override max-change-percent --override\n    max"));
+    assert!(err.text().lines().all(|line| line.len() <= 80 && !line.trim_start().starts_with("::")), "{}", err.text());
+    assert_eq!(log.text(), format!("warning: {text}\nerror: short\nhint: {text}\n"));
 }
 
 #[test]

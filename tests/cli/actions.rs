@@ -140,9 +140,11 @@ fn a_rename_is_a_move() {
     Plan of demo for target dev, manifests at <Rename etl>
 
     Blocked:
-      ! DatabricksJob/etl: no manifest asks for job <job etl> any more, but DatabricksJob/load has its name and may be what became of it
+      ! DatabricksJob/etl: no manifest asks for job <job etl> any more, but DatabricksJob/load has
+        its name and may be what became of it
         to allow it: say so by `previousNames`; if they are two, apply once without DatabricksJob/load
-      ! DatabricksJob/load: a job named "etl" is live already (id <job etl>); it is DatabricksJob/etl, whose manifest is gone
+      ! DatabricksJob/load: a job named "etl" is live already (id <job etl>); it is
+        DatabricksJob/etl, whose manifest is gone
         to allow it: if the manifest was renamed, add `metadata.previousNames: [etl]`
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 2 blocked.

@@ -219,7 +219,7 @@ fn mistakes_are_shown_where_they_are() {
        |                        ^^^^ expected a whole number
 
     2 problems in 1 file
-    error: the manifests have mistakes; nothing was sent
+    error: the manifests have mistakes
     --- exit 1
     "#);
     shows!(world.plumb("plan"), @r#"

@@ -84,7 +84,8 @@ fn what_is_undecided_is_not_applied_and_the_rest_is() {
 
     Blocked:
       ! DatabricksJob/churn: 2 decisions are open in its manifest, the first: how long it may run
-        to allow it: decide, and delete each `# DECISION:` comment; or `plumb apply --override decisions`
+        to allow it: decide, and delete each `# DECISION:` comment; or `plumb apply --override
+          decisions`
 
     Partial plan: 1 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     2 decisions open in 1 pipeline; `plumb validate` lists them.
@@ -108,12 +109,12 @@ fn what_is_undecided_is_not_applied_and_the_rest_is() {
         .code(3)
         .says("the plan is the one that was approved")
         .says("warning: 1 change waits for open decisions, and will not be made")
-        .says("Apply: 1 done.");
+        .says("Apply: 1 done, 1 blocked.");
     assert!(world.sandbox.has_job("etl") && !world.sandbox.has_job("churn"));
     // Deletes go on, too.
     world.remove("manifests/etl/job.yaml");
     world.commit("Remove etl");
-    world.plumb("apply --yes").code(3).says("Apply: 1 done.");
+    world.plumb("apply --yes").code(3).says("Apply: 1 done, 1 blocked.");
     assert!(!world.sandbox.has_job("etl") && !world.sandbox.has_job("churn"));
     // Another value decides nothing while the comment stands; without it nothing is open.
     world.edit("manifests/churn/job.yaml", "600", "900");

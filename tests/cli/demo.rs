@@ -32,6 +32,7 @@ fn ui(out: &Buffer) -> Ui {
         out_terminal: false,
         err_terminal: false,
         width: Some(100),
+        err_width: None,
         height: None,
     };
     Ui::new(streams, &TerminalEnvironment::default(), Colour::Never, Volume::Normal)

@@ -172,7 +172,7 @@ fn a_file_of_variables_sets_them() {
       | ^^^^ did you mean `label`?
 
     1 problem in 1 file
-    error: the manifests have mistakes; nothing was sent
+    error: the manifests have mistakes
     --- exit 1
     ");
     shows!(world.plumb("plan --var-file vars/none.yaml"), @"

@@ -131,9 +131,9 @@ fn a_running_cluster_is_not_restarted_by_taking_it_over_unless_that_is_asked_for
         .says("! restarts the cluster")
         .says("to allow it")
         .never_says("but the marks");
-    let applied = world.plumb("apply --target prod --yes").code(3).says("Apply: 5 done");
+    let applied = world.plumb("apply --target prod --yes").code(3).says("Apply: 5 done, 1 blocked.");
     applied.says("1 change waits because clusters run that adopting would restart, and will not be made").says(
-        "  ! DatabricksCluster/analysts: taking it over restarts the running cluster, and ends what runs on it\n    \
+        "  ! DatabricksCluster/analysts: taking it over restarts the running cluster, and ends what runs on\n    it\n    \
          to allow it: plan again once it is terminated; or `plumb apply --override restart`\n",
     );
     let tags = |world: &World| world.sandbox.cluster("Analysts")["custom_tags"].clone();

@@ -124,7 +124,8 @@ fn files_that_are_not_committed_are_said_to_be_so() {
     shows!(world.plumb("plan"), @r#"
     Plan of demo for target dev, manifests at <Raise the timeout>
 
-    Note: DatabricksJob/etl: what was applied is not what commit <Add etl> has (files were not committed, or variables had other values), so it cannot be told who changed what
+    Note: DatabricksJob/etl: what was applied is not what commit <Add etl> has (files were not
+      committed, or variables had other values), so it cannot be told who changed what
 
       ~ update in place
 
@@ -324,7 +325,8 @@ fn a_shallow_clone_says_that_it_cannot_tell() {
     shows!(world.plumb_in(&clone, &["plan"]), @r#"
     Plan of demo for target dev, manifests at <Raise the timeout>
 
-    Note: commit <Add etl> is not in this repository, so it cannot be told who changed what was applied from it; fetch the whole history to know
+    Note: commit <Add etl> is not in this repository, so it cannot be told who changed what was
+      applied from it; fetch the whole history to know
 
       ~ update in place
 

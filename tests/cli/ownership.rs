@@ -26,8 +26,10 @@ fn two_objects_with_one_mark_are_refused() {
     Plan of demo for target dev, manifests at <Add etl>
 
     Blocked:
-      ! DatabricksJob/etl: 2 jobs carry the mark of DatabricksJob/etl: <job etl> and <job copy of etl>
-        to allow it: delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI keeps its tags)
+      ! DatabricksJob/etl: 2 jobs carry the mark of DatabricksJob/etl: <job etl> and
+        <job copy of etl>
+        to allow it: delete the copy, or take the `plumb` mark off it (a job that is cloned in the UI
+          keeps its tags)
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
@@ -117,7 +119,8 @@ fn another_projects_object_is_left_to_it() {
     Plan of other for target dev, manifests at <Be another project>
 
     Blocked:
-      ! DatabricksJob/etl: a job named "etl" is live already (id <job etl>) and belongs to demo/dev/DatabricksJob/etl
+      ! DatabricksJob/etl: a job named "etl" is live already (id <job etl>) and belongs to
+        demo/dev/DatabricksJob/etl
         to allow it: to take it over, add `metadata.adopt: "<job etl>"`
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
@@ -165,7 +168,8 @@ fn protection_outlives_the_manifest() {
 
     Blocked:
       ! DatabricksJob/etl: no manifest asks for job <job etl> any more, but it is protected
-        to allow it: bring the manifest back with `protect: false`, apply, and remove it then; or `plumb release DatabricksJob/etl`
+        to allow it: bring the manifest back with `protect: false`, apply, and remove it then; or `plumb
+          release DatabricksJob/etl`
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
@@ -326,8 +330,10 @@ fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
     Plan of demo for target dev, manifests at <Import etl>
 
     Blocked:
-      ! DatabricksJob/etl: `adopt` names job <job etl>, and a Databricks bundle manages it (deployment.metadata_file_path = /Workspace/Users/ann/.bundle/etl/prod/state/metadata.json)
-        to allow it: `metadata.takeFrom: bundle`; take it out of the bundle first, or the next `bundle deploy` overwrites it
+      ! DatabricksJob/etl: `adopt` names job <job etl>, and a Databricks bundle manages it
+        (deployment.metadata_file_path = /Workspace/Users/ann/.bundle/etl/prod/state/metadata.json)
+        to allow it: `metadata.takeFrom: bundle`; take it out of the bundle first, or the next `bundle
+          deploy` overwrites it
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>
@@ -343,7 +349,7 @@ fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
     // Nor by its name, without `adopt`.
     let adopt = format!("  adopt:\n    dev: '{id}'\n");
     world.edit(path, &adopt, "");
-    world.plumb("plan -q").says("and carries no mark; a Databricks bundle manages it").says("takeFrom: bundle");
+    world.plumb("plan -q").says("and carries no mark; a\n    Databricks bundle manages it").says("takeFrom: bundle");
     world.edit(path, "metadata:\n", &format!("metadata:\n{adopt}"));
     assert_eq!(world.sandbox.writes(), [""; 0]);
     take("bundle");
@@ -370,8 +376,11 @@ fn a_job_that_a_bundle_took_is_not_written_to_and_not_deleted() {
     Plan of demo for target dev, manifests at <Add etl>
 
     Blocked:
-      ! DatabricksJob/etl: job <job etl> carries plumb's mark, and a Databricks bundle manages it (deployment.metadata_file_path = /Workspace/Users/ann/.bundle/etl/prod/state/metadata.json): nothing is done to it
-        to allow it: `metadata.takeFrom: bundle`; take it out of the bundle first, or the next `bundle deploy` overwrites it; or remove the manifest and `plumb release DatabricksJob/etl`
+      ! DatabricksJob/etl: job <job etl> carries plumb's mark, and a Databricks bundle manages it
+        (deployment.metadata_file_path = /Workspace/Users/ann/.bundle/etl/prod/state/metadata.json):
+        nothing is done to it
+        to allow it: `metadata.takeFrom: bundle`; take it out of the bundle first, or the next `bundle
+          deploy` overwrites it; or remove the manifest and `plumb release DatabricksJob/etl`
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>

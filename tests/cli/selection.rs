@@ -53,7 +53,8 @@ fn what_a_selection_leaves_behind_is_named_and_refused() {
     PARTIAL plan of demo for target dev, manifests at <Other machines>
       ! --only 'w*' selects 1 of 3 resources; the 2 others were not compared, and nothing is deleted
       ! whose manifest is gone
-      ! DatabricksJob/etl is not selected and keeps the id <pool workers> of DatabricksInstancePool/workers, which will be gone
+      ! DatabricksJob/etl is not selected and keeps the id <pool workers> of
+        DatabricksInstancePool/workers, which will be gone
 
       -/+ delete, then create again
 
@@ -66,7 +67,8 @@ fn what_a_selection_leaves_behind_is_named_and_refused() {
                 # machines
 
     Blocked:
-      ! DatabricksInstancePool/workers: it is replaced, and 1 resource refers to it that the selection leaves out and that would keep its old id <pool workers>: DatabricksJob/etl
+      ! DatabricksInstancePool/workers: it is replaced, and 1 resource refers to it that the selection
+        leaves out and that would keep its old id <pool workers>: DatabricksJob/etl
         to allow it: select them too, or apply everything; `--allow-dangling` leaves them behind
 
     Partial plan: 0 to create, 0 to update, 1 to replace, 0 to delete. 0 unchanged. 1 blocked.

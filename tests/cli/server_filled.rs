@@ -76,7 +76,8 @@ fn an_instance_profile_that_is_added_by_hand_is_drift_and_all_else_a_note() {
     Plan of demo for target dev, manifests at <Add a cluster>
 
     Note: DatabricksCluster/shared: 1 field was changed live since the last apply
-    Note: DatabricksCluster/shared: set live, not declared here, left alone: aws_attributes.first_on_demand, driver_node_type_id
+    Note: DatabricksCluster/shared: set live, not declared here, left alone:
+      aws_attributes.first_on_demand, driver_node_type_id
 
       ~ update in place
 
@@ -102,7 +103,7 @@ fn an_instance_profile_that_is_added_by_hand_is_drift_and_all_else_a_note() {
     world
         .plumb("plan --detailed-exitcode")
         .code(0)
-        .says("left alone: aws_attributes.first_on_demand, driver_node_type_id");
+        .says("left alone:\n  aws_attributes.first_on_demand, driver_node_type_id");
 }
 
 #[test]
@@ -133,7 +134,10 @@ spec:
     Plan of demo for target dev, manifests at <Add a job>
 
     Note: DatabricksJob/nightly: 1 field was changed live since the last apply
-    Note: DatabricksJob/nightly: set live, not declared here, left alone: budget_policy_id, tasks[load].new_cluster.aws_attributes.first_on_demand, tasks[load].new_cluster.driver_node_type_id, tasks[load].new_cluster.enable_elastic_disk, tasks[load].retry_on_timeout
+    Note: DatabricksJob/nightly: set live, not declared here, left alone: budget_policy_id,
+      tasks[load].new_cluster.aws_attributes.first_on_demand,
+      tasks[load].new_cluster.driver_node_type_id, tasks[load].new_cluster.enable_elastic_disk,
+      tasks[load].retry_on_timeout
 
       ~ update in place
 
@@ -176,7 +180,8 @@ fn a_zone_that_the_manifest_no_longer_names_stays_and_is_told() {
     shows!(world.plumb("plan -q"), @r#"
     Plan of demo for target dev, manifests at <Name no zone>
 
-    Note: DatabricksCluster/shared: no longer declared here, and kept, because the service may have chosen it: aws_attributes.zone_id
+    Note: DatabricksCluster/shared: no longer declared here, and kept, because the service may have
+      chosen it: aws_attributes.zone_id
 
     No changes. The workspace equals the manifests.
     1 resource up to date.
@@ -188,7 +193,8 @@ fn a_zone_that_the_manifest_no_longer_names_stays_and_is_told() {
     shows!(world.plumb("plan -q"), @r#"
     Plan of demo for target dev, manifests at <Stay longer>
 
-    Note: DatabricksCluster/shared: no longer declared here, and kept, because the service may have chosen it: aws_attributes.zone_id
+    Note: DatabricksCluster/shared: no longer declared here, and kept, because the service may have
+      chosen it: aws_attributes.zone_id
 
       ~ update in place
 

@@ -476,7 +476,7 @@ fn the_project_can_ask_for_more_than_a_manifest_does() {
       = help: `guards.teardown` in plumb.yaml is the least that every teardown of the project waits for
 
     4 problems in 1 file
-    error: the manifests have mistakes; nothing was sent
+    error: the manifests have mistakes
     --- exit 1
     ");
     world.plumb("apply --yes --allow-teardown").code(1);
@@ -672,7 +672,7 @@ spec:
        = help: name them in `from.dags`, or take `cutover` out
 
     19 problems in 1 file
-    error: the manifests have mistakes; nothing was sent
+    error: the manifests have mistakes
     --- exit 1
     "#);
 }

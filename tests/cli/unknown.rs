@@ -118,7 +118,8 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
 
     Plan of demo for target dev, manifests at <Import>
 
-    Note: DatabricksJob/etl: 2 settings that plumb does not know are kept: future_policy_id, trigger.future_event
+    Note: DatabricksJob/etl: 2 settings that plumb does not know are kept: future_policy_id,
+      trigger.future_event
 
     No changes. The workspace equals the manifests.
     1 resource up to date.
@@ -222,8 +223,10 @@ fn what_a_replacement_would_lose_blocks_it() {
     Plan of demo for target dev, manifests at <Larger machines>
 
     Blocked:
-      ! DatabricksInstancePool/workers: it would have to be replaced, and would lose settings that plumb does not know: future_member
-        to allow it: if they may go, add `metadata.remove: ["future_member"]`; or use a plumb that knows them
+      ! DatabricksInstancePool/workers: it would have to be replaced, and would lose settings that plumb
+        does not know: future_member
+        to allow it: if they may go, add `metadata.remove: ["future_member"]`; or use a plumb that knows
+          them
 
     Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
     Digest: <digest>

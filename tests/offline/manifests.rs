@@ -24,7 +24,7 @@ fn read(root: &Path, target: Option<&str>) -> Result<Desired, Failure> {
 }
 
 fn shown(failure: &Failure) -> String {
-    render::problems(&failure.files, &failure.problems, false)
+    render::problems(&failure.files, &failure.problems, render::Style::default())
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn told(source: &dyn ManifestSource, threads: usize) -> (String, usize) {
         }
         Err(failure) => {
             let _ = writeln!(text, "{:?}", failure.problems);
-            text.push_str(&render::problems(&failure.files, &failure.problems, false));
+            text.push_str(&render::problems(&failure.files, &failure.problems, render::Style::default()));
         }
     }
     let reads = source.reads.into_inner().unwrap();
@@ -143,7 +143,7 @@ fn what_nobody_shows_is_not_counted_or_unpacked() {
     let warnings: Vec<_> = manifest::warnings(&desired, &|_| None).into_iter().map(|(_, problem)| problem).collect();
     let counted = || desired.files.ids().filter(|id| desired.files.get(*id).was_asked_for_lines()).count();
     assert_eq!(counted(), 0);
-    let shown = render::warnings(&desired.files, &warnings[..3], false);
+    let shown = render::warnings(&desired.files, &warnings[..3], render::Style::default());
     assert!(shown.contains("manifests/") && counted() <= 3, "{}", counted());
     assert!(desired.resources.iter().all(|resource| !resource.spec.is_unpacked()));
     let one = &desired.resources[5];

@@ -102,7 +102,7 @@ pub fn load(files: &BTreeMap<String, String>) -> Result<Desired, String> {
     all.entry("manifests/.empty.yaml".into()).or_default();
     let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
     manifest::load(&InMemory(all), &request, kinds::all())
-        .map_err(|failure| render::problems(&failure.files, &failure.problems, false))
+        .map_err(|failure| render::problems(&failure.files, &failure.problems, render::Style::default()))
 }
 
 /// Translates a case of `clusters/`.

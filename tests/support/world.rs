@@ -465,7 +465,7 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
         user: Some("laws".into()),
     };
     manifest::load(&InMemory(all), &request, kinds::all())
-        .map_err(|failure| render::problems(&failure.files, &failure.problems, false))
+        .map_err(|failure| render::problems(&failure.files, &failure.problems, render::Style::default()))
 }
 
 /// The live objects of a kind inside a state: each id and its spec as the service keeps it.

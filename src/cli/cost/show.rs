@@ -56,7 +56,7 @@ pub fn run(project: &Project, args: &CostArgs, ui: &Ui) -> Result<ExitCode, Fail
     let warnings: Vec<Problem> =
         price_book_warnings(&project.desired, today).into_iter().map(|(_, problem)| problem).collect();
     if !warnings.is_empty() {
-        ui.laid_out(&render::warnings(&project.desired.files, &warnings, ui.colours_stderr()));
+        ui.laid_out(&render::warnings(&project.desired.files, &warnings, ui.stderr_style()));
     }
     let prices = Prices::of_target(&project.desired).map_err(|why| {
         Failure::error(why)

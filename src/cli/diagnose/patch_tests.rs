@@ -22,6 +22,7 @@ fn quiet() -> Ui {
         out_terminal: false,
         err_terminal: false,
         width: None,
+        err_width: None,
         height: None,
     };
     Ui::new(streams, &TerminalEnvironment::default(), Colour::Never, Volume::Quiet)

@@ -38,7 +38,7 @@ impl Forms for ParityStatusForm {}
 
 /// Lists the periods.
 pub fn run(global: &Global, args: ParityStatus, ui: &Ui) -> Result<ExitCode, Failure> {
-    let project = Project::load(global, &args.targeted, ui)?;
+    let project = Project::load_as(global, &args.targeted, None, ui)?;
     let (now, _) = settings::now().map_err(Failure::error)?;
     let evidence = evidence(&project.dir, ui)?;
     let all = parity_status(&parity_migrations(&project.desired), &evidence, now);

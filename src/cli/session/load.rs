@@ -35,12 +35,16 @@ pub struct Project {
 }
 
 impl Project {
-    /// Reads the project. Every mistake is reported, and nothing is sent anywhere.
+    /// Reads the project, for a command that goes on to send something. Every mistake is reported, and that nothing was sent.
     pub fn load(global: &Global, targeted: &Targeted, ui: &Ui) -> Result<Project, Failure> {
-        Project::load_as(global, targeted, None, ui)
+        Project::load_as(global, targeted, None, ui).map_err(|failure| match failure.message.as_str() {
+            MISTAKES => Failure { message: format!("{MISTAKES}; nothing was sent"), ..failure },
+            _ => failure,
+        })
     }
 
-    /// Reads the project, with a user of another name where nobody knows who works here.
+    /// Reads the project, for a command that never sends anything; with a user of another name where nobody knows who works
+    /// here, if one is given.
     pub fn load_as(global: &Global, targeted: &Targeted, stand_in: Option<&str>, ui: &Ui) -> Result<Project, Failure> {
         let dir = settings::project_dir(global.project.as_deref())
             .map_err(|e| Failure::error(e).hint("`plumb init` writes one"))?;
@@ -306,13 +310,16 @@ pub fn request_as<'a>(targeted: &Targeted, repo: Option<&Repo>, stand_in: Option
     Request { user, ..request }
 }
 
+/// What a command ends with whose manifests have mistakes.
+const MISTAKES: &str = "the manifests have mistakes";
+
 /// The mistakes, laid out.
 pub fn problems(failure: &manifest::Failure, ui: &Ui) -> Failure {
     if let Some(usage) = usage(failure) {
         return usage;
     }
-    let text = render::problems(&failure.files, &failure.problems, ui.colours_stderr());
-    Failure::new(ExitCode::Error, "the manifests have mistakes; nothing was sent").detail(text)
+    let text = render::problems(&failure.files, &failure.problems, ui.stderr_style());
+    Failure::new(ExitCode::Error, MISTAKES).detail(text)
 }
 
 /// What is wrong with the command line, when the manifests have no mistakes.

@@ -70,11 +70,11 @@ fn open_decisions_are_said_and_wait() {
     assert!(shown.contains("\n! to decide: how long @team (manifests/churn/job.yaml:11)\n"), "{shown}");
     host.merge();
     // What is decided was approved with it, and is done.
-    host.apply("").code(3).says("the plan is the one that was approved").says("Apply: 1 done.");
+    host.apply("").code(3).says("the plan is the one that was approved").says("Apply: 1 done, 1 blocked.");
     assert_eq!(host.timeout(), 200);
     assert!(!host.world.sandbox.has_job("churn"));
     let ended = host.comment();
-    assert!(ended.contains("**Not wholly applied: 1 done, exit code 3.**"), "{ended}");
+    assert!(ended.contains("**Not wholly applied: 1 done, 1 blocked, exit code 3.**"), "{ended}");
     // Whoever may goes past it: merging has approved it.
     host.apply("--override decisions").code(0).says("overridden: a decision is open");
     assert!(host.world.sandbox.has_job("churn"));

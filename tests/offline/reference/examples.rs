@@ -88,7 +88,7 @@ fn mistakes(shown: &Shown) -> Vec<String> {
             files.insert(format!("{folder}/none.yaml"), b"# none here\n".to_vec());
         }
     }
-    let tell = |failure: Failure| render::problems(&failure.files, &failure.problems, false);
+    let tell = |failure: Failure| render::problems(&failure.files, &failure.problems, render::Style::default());
     let source = InMemory(files);
     let load_for = |target| {
         let env = |name: &str| Some(format!("the value of {name}"));

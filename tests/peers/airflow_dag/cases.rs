@@ -45,7 +45,7 @@ pub fn try_load(text: &str) -> Result<Value, String> {
         Request { target: None, variables: Default::default(), env: &|_| Some("s3cret".to_owned()), user: None };
     manifest::load(&InMemory(files), &request, &[kind()])
         .map(|desired| desired.resources[0].spec.to_value())
-        .map_err(|failure| render::problems(&failure.files, &failure.problems, false))
+        .map_err(|failure| render::problems(&failure.files, &failure.problems, render::Style::default()))
 }
 
 /// The spec of a manifest.

@@ -78,6 +78,11 @@ impl Owner {
 }
 
 impl Rev {
+    /// The commit in a mark that was made without one.
+    pub const NO_COMMIT: &str = "000000000000";
+    /// What people are told instead.
+    pub const UNCOMMITTED: &str = "uncommitted";
+
     fn parse(text: &str) -> Option<Rev> {
         let (commit, hash) = text.split_once('-')?;
         Some(Rev { commit: commit.to_owned(), hash: hash.to_owned() })

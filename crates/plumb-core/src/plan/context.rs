@@ -82,7 +82,7 @@ impl<'a> PlanContext<'a> {
     /// The body with the mark on it. `hash` is that of the spec as it was loaded: what other objects keep secret must not
     /// change it.
     pub fn marked(&self, resource: &Resource, mut body: Value, hash: String) -> Value {
-        let rev = Rev { commit: self.input.head.unwrap_or("000000000000").chars().take(12).collect(), hash };
+        let rev = Rev { commit: self.input.head.unwrap_or(Rev::NO_COMMIT).chars().take(12).collect(), hash };
         let owner = Owner {
             project: self.input.desired.project.name.clone(),
             target: self.input.desired.mark_target(),

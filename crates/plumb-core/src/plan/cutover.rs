@@ -310,7 +310,7 @@ fn rewritten(
     let is_current = |rev: &Rev| [WaveSide::Before, WaveSide::After].into_iter().any(|side| hash(side) == rev.hash);
     let rev = match &mark.rev {
         Some(rev) if is_current(rev) => {
-            let commit = context.input.head.unwrap_or("000000000000").chars().take(12).collect();
+            let commit = context.input.head.unwrap_or(Rev::NO_COMMIT).chars().take(12).collect();
             Some(Rev { commit, hash: hash(side) })
         }
         rev => rev.clone(),

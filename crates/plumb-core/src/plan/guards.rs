@@ -54,7 +54,9 @@ fn of_counts(counts: &Counts, touched: usize, owned: usize, guards: &Guards) -> 
     {
         let percent = touched * 100 / owned;
         let reason = format!(
-            "{touched} of {owned} owned objects would change, {percent} %; `guards.maxChangePercent` allows {limit} %"
+            "{touched} of {owned} owned objects would change, {percent} %; `guards.maxChangePercent` allows {limit} %, which is \
+             {} of {owned}",
+            limit as usize * owned / 100
         );
         blocked.push(refuse(Guard::MaxChangePercent, reason));
     }
@@ -157,7 +159,10 @@ mod tests {
         let job = "DatabricksJob";
         assert_eq!(refused(&[(job, "a", Action::Update)]), None, "one of two is 50 %");
         let both = refused(&[(job, "a", Action::Update), (job, "b", Action::Delete)]).unwrap();
-        assert!(both.starts_with("2 of 2 owned objects would change, 100 %"), "{both}");
+        assert_eq!(
+            both,
+            "2 of 2 owned objects would change, 100 %; `guards.maxChangePercent` allows 50 %, which is 1 of 2"
+        );
         // What is not among the two is none of them: it is new, somebody else's, or terminated in EMR.
         for other in [
             (job, "theirs", Action::Update),
@@ -201,6 +206,9 @@ mod tests {
         assert_eq!(names(&of_counts(&some, 3, 200, &limits(None, Some(1)))), ["max-change-percent"]);
         assert_eq!(names(&of_counts(&some, 3, 300, &limits(None, Some(1)))), [""; 0]);
         assert_eq!(names(&of_counts(&some, 3, 299, &limits(Some(1), Some(1)))), ["max-deletes", "max-change-percent"]);
+        // The first object counts as any other.
+        assert_eq!(names(&of_counts(&some, 1, 1, &limits(None, Some(99)))), ["max-change-percent"]);
+        assert_eq!(names(&of_counts(&some, 1, 1, &limits(None, Some(100)))), [""; 0]);
         // Of nothing that is owned there is no share.
         assert_eq!(names(&of_counts(&some, 0, 0, &limits(None, Some(0)))), [""; 0]);
     }

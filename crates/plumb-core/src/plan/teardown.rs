@@ -75,7 +75,7 @@ impl<'a> PlanContext<'a> {
         let desired = self.input.desired;
         let (project, target) = (desired.project.name.clone(), desired.mark_target());
         let owner = Owner { project, target, address: resource.address.clone() };
-        let commit = self.input.head.unwrap_or("000000000000").chars().take(12).collect();
+        let commit = self.input.head.unwrap_or(Rev::NO_COMMIT).chars().take(12).collect();
         let rev = Rev { commit, hash: normal::identity(resource.kind.rules(), &resource.spec) }.to_string();
         let decided = decide(&TeardownQuestion {
             old,

@@ -53,6 +53,9 @@ use crate::plan::{Action, ChangeOrigin, Estimate, Plan};
 use plumb_model::address::Address;
 use value::visible;
 
+/// No line is laid out for less than this many columns.
+pub const NARROWEST: usize = 40;
+
 /// How text is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {

@@ -33,8 +33,10 @@ pub fn lines(outcome: &ApplyOutcome) -> Vec<Said> {
     lines
 }
 
-/// `17 done, 3 not known, 2 failed, 1 not started`, and how many of those that were done could not be verified.
-pub fn counts(outcome: &ApplyOutcome) -> String {
+/// `17 done, 3 not known, 2 failed, 1 not started, 1 blocked`, and how many of those that were done could not be verified.
+///
+/// `blocked` says how many were refused before anything was sent.
+pub fn counts(outcome: &ApplyOutcome, blocked: usize) -> String {
     let done = outcome.count(Ended::is_done);
     let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let failed = outcome.count(|e| matches!(e, Ended::Failed { .. }));
@@ -45,7 +47,8 @@ pub fn counts(outcome: &ApplyOutcome) -> String {
     if unverified > 0 {
         line.push_str(&format!(" ({unverified} could not be verified)"));
     }
-    for (number, what) in [(unknown, "not known"), (failed, "failed"), (stale, "stale"), (skipped, "not started")] {
+    let rest = [(unknown, "not known"), (failed, "failed"), (stale, "stale"), (skipped, "not started")];
+    for (number, what) in rest.into_iter().chain([(blocked, "blocked")]) {
         if number > 0 {
             line.push_str(&format!(", {number} {what}"));
         }
@@ -173,9 +176,10 @@ mod tests {
             ]
         );
         let line = "2 done (1 could not be verified), 2 not known, 2 failed, 1 stale, 4 not started";
-        assert_eq!(counts(&all), line);
+        assert_eq!(counts(&all, 0), line);
+        assert_eq!(counts(&all, 2), format!("{line}, 2 blocked"));
         assert!(hint(&all).unwrap().starts_with("2 changes are not known"));
-        assert_eq!(counts(&of(vec![])), "0 done");
+        assert_eq!(counts(&of(vec![]), 0), "0 done");
         assert_eq!(hint(&of(vec![])), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Problems in manifests, each under the line that it is about.
 
-use super::value::is_hidden;
+use super::value::{hung, is_hidden};
+use super::{NARROWEST, Style};
 use crate::detect::{self, Mask};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use plumb_model::address::Address;
@@ -20,19 +21,21 @@ const UNDERLINED: usize = 100;
 const WINDOW: usize = 4_000;
 /// The longest message, label or help.
 const LONGEST: usize = 1_000;
+/// What stands before a help, behind the line numbers.
+const HELP: &str = " = help: ";
 /// How many places of equal warnings are told.
 const PLACES: usize = 5;
 
 /// Every problem with its place, its line and how to fix it; then how many there are. Empty when there are none.
 ///
 /// The same input gives the same text. Nothing of a manifest reaches a terminal as a control character.
-pub fn problems(files: &Files, problems: &[Problem], colour: bool) -> String {
-    laid_out(files, problems, Level::ERROR, "problem", colour)
+pub fn problems(files: &Files, problems: &[Problem], style: Style) -> String {
+    laid_out(files, problems, Level::ERROR, "problem", style)
 }
 
 /// The same for what is no mistake, and yet worth knowing: of equal ones the first is shown, and where the others are. Each
 /// secret is one of its own: it has to be replaced. Linear in the warnings.
-pub fn warnings(files: &Files, warnings: &[Problem], colour: bool) -> String {
+pub fn warnings(files: &Files, warnings: &[Problem], style: Style) -> String {
     let mut alike: Vec<Vec<&Problem>> = Vec::new();
     let mut known: HashMap<(&str, Option<&str>), usize> = HashMap::new();
     for warning in warnings {
@@ -47,11 +50,11 @@ pub fn warnings(files: &Files, warnings: &[Problem], colour: bool) -> String {
         }
     }
     let mask = detect::mask(files, warnings);
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let sheet = ProblemSheet::new(files, &mask, style);
     let mut out = String::new();
     for equal in &alike {
         let Some((first, rest)) = equal.split_first() else { continue };
-        out.push_str(&one(files, first, &mask, Level::WARNING, &renderer));
+        out.push_str(&sheet.one(first, Level::WARNING));
         out.push('\n');
         out.push_str(&others(files, rest));
         out.push('\n');
@@ -83,12 +86,12 @@ fn others(files: &Files, equal: &[&Problem]) -> String {
     format!("and {count} more like it: {}{rest}\n", told.join(", "))
 }
 
-fn laid_out(files: &Files, problems: &[Problem], level: Level<'static>, noun: &str, colour: bool) -> String {
+fn laid_out(files: &Files, problems: &[Problem], level: Level<'static>, noun: &str, style: Style) -> String {
     let mask = detect::mask(files, problems);
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let sheet = ProblemSheet::new(files, &mask, style);
     let mut out = String::new();
     for problem in problems {
-        out.push_str(&one(files, problem, &mask, level.clone(), &renderer));
+        out.push_str(&sheet.one(problem, level.clone()));
         out.push_str("\n\n");
     }
     ended(out, problems, noun)
@@ -114,22 +117,39 @@ fn count(problems: &[Problem], noun: &str) -> String {
     out
 }
 
-fn one(files: &Files, problem: &Problem, mask: &Mask, level: Level<'static>, renderer: &Renderer) -> String {
-    let title = level.primary_title(shown(&problem.message));
-    let mut group = match problem.span {
-        Some(span) => {
-            let group = title.elements(Vec::<Origin<'_>>::new());
-            place(group, files, span, mask, &problem.label, AnnotationKind::Primary)
+/// What problems are laid out on.
+struct ProblemSheet<'a> {
+    files: &'a Files,
+    mask: &'a Mask,
+    renderer: Renderer,
+    width: usize,
+}
+
+impl<'a> ProblemSheet<'a> {
+    fn new(files: &'a Files, mask: &'a Mask, style: Style) -> Self {
+        let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+        ProblemSheet { files, mask, renderer, width: style.width.max(NARROWEST) }
+    }
+
+    fn one(&self, problem: &Problem, level: Level<'static>) -> String {
+        let (files, mask) = (self.files, self.mask);
+        let title = level.primary_title(shown(&problem.message));
+        let mut group = title.elements(Vec::<Origin<'_>>::new());
+        if let Some(span) = problem.span {
+            group = place(group, files, span, mask, &problem.label, AnnotationKind::Primary);
         }
-        None => title.elements(Vec::<Origin<'_>>::new()),
-    };
-    if let Some((span, label)) = &problem.related {
-        group = place(group, files, *span, mask, label, AnnotationKind::Context);
+        if let Some((span, label)) = &problem.related {
+            group = place(group, files, *span, mask, label, AnnotationKind::Context);
+        }
+        if let Some(help) = &problem.help {
+            // Behind as many columns as the highest line number has.
+            let spans = problem.span.into_iter().chain(problem.related.iter().map(|(span, _)| *span));
+            let last = spans.map(|span| files.position(span).0).max().unwrap_or_default();
+            let room = self.width - last.to_string().len() - HELP.len();
+            group = group.element(Level::HELP.message(hung("", &shown(help), room, 0).join("\n")));
+        }
+        self.renderer.render(&[group])
     }
-    if let Some(help) = &problem.help {
-        group = group.element(Level::HELP.message(shown(help)));
-    }
-    renderer.render(&[group])
 }
 
 /// Adds a place: file, line and column, and the line with what it is about underlined.
@@ -307,6 +327,8 @@ mod tests {
     use super::*;
     use plumb_model::yaml::Problems;
 
+    const PLAIN: Style = Style { colour: false, width: 100 };
+
     fn at(text: &str, part: &str) -> (Files, Span) {
         let mut files = Files::default();
         let file = files.add("m/a.yaml", text);
@@ -323,7 +345,7 @@ mod tests {
         let first = Span { start: 0, end: 1, ..span };
         list.at(again, "duplicate key `a`", "set a second time").related(first, "first set here");
         list.whole("`m/b.yaml` is not UTF-8");
-        insta::assert_snapshot!(problems(&files, &list.sorted(), false), @r#"
+        insta::assert_snapshot!(problems(&files, &list.sorted(), PLAIN), @r#"
         error: `m/b.yaml` is not UTF-8
 
         error: unknown field `nmae`
@@ -359,7 +381,7 @@ mod tests {
             list.at(line(number), format!("DatabricksJob/j{number} logs nowhere"), "here").help("say where");
         }
         list.at(line(7), "DatabricksJob/j7 logs nowhere", "here").help("another way");
-        insta::assert_snapshot!(warnings(&files, &list.clone().sorted(), false), @r#"
+        insta::assert_snapshot!(warnings(&files, &list.clone().sorted(), PLAIN), @r#"
         warning: DatabricksJob/j0 logs nowhere
          --> m/a.yaml:1:1
           |
@@ -380,15 +402,15 @@ mod tests {
         8 warnings in 1 file
         "#);
         // Mistakes are told one by one, and so are secrets.
-        assert_eq!(problems(&files, &[], false), "");
+        assert_eq!(problems(&files, &[], PLAIN), "");
         let mut secrets = Problems::default();
         for number in 0..2 {
             secrets.at(line(number), "a secret", "").secret();
         }
-        assert_eq!(warnings(&files, &secrets.sorted(), false).matches("warning: a secret").count(), 2);
+        assert_eq!(warnings(&files, &secrets.sorted(), PLAIN).matches("warning: a secret").count(), 2);
         // However many there are, one excerpt is made.
         let many: Vec<Problem> = std::iter::repeat_n(list.clone().sorted().remove(0), 10_000).collect();
-        let shown = warnings(&files, &many, false);
+        let shown = warnings(&files, &many, PLAIN);
         assert!(shown.lines().count() < 12 && shown.contains("and 9999 more like it"), "{shown}");
     }
 
@@ -398,11 +420,11 @@ mod tests {
         let (files, span) = at(&long, "red");
         let mut list = Problems::default();
         list.at(span, "bad \u{1b}[0m\n::error::", "here\u{7}");
-        let text = problems(&files, &list.clone().sorted(), true);
+        let text = problems(&files, &list.clone().sorted(), Style { colour: true, ..PLAIN });
         assert!(text.len() < 2_000, "{}", text.len());
         assert!(text.contains("m/a.yaml:1:5000009"), "{text}");
         assert!(text.contains("\\u001b[31mred\\u202e") && text.contains("bad \\u001b[0m\\u000a::error::"), "{text}");
-        let plain = problems(&files, &list.clone().sorted(), false);
+        let plain = problems(&files, &list.clone().sorted(), PLAIN);
         assert!(!plain.contains(|c: char| c.is_control() && c != '\n'), "{plain:?}");
     }
 
@@ -413,8 +435,29 @@ mod tests {
             let place = Span { start, end: start, ..span };
             let mut list = Problems::default();
             list.at(place, "stuck", "here");
-            assert!(problems(&files, &list.sorted(), false).contains("^ here"));
+            assert!(problems(&files, &list.sorted(), PLAIN).contains("^ here"));
         }
+    }
+
+    #[test]
+    fn a_help_is_as_narrow_as_the_terminal() {
+        let text = format!("{}nmae: 1\n", "\n".repeat(122));
+        let (files, span) = at(&text, "nmae");
+        let known: Vec<String> = (10..40).map(|number| format!("field_{number}")).collect();
+        let mut list = Problems::default();
+        list.at(span, "unknown field `nmae`", "").help(format!("known fields: {}", known.join(", ")));
+        let list = list.sorted();
+        let mut lines = Vec::new();
+        for width in [1, 40, 60, 80, 1_000] {
+            let shown = problems(&files, &list, Style { width, ..PLAIN });
+            assert!(shown.lines().all(|line| line.len() <= width.max(NARROWEST)), "{width}:\n{shown}");
+            assert!(known.iter().all(|field| shown.contains(field)), "{width}:\n{shown}");
+            lines.push(shown.lines().count());
+        }
+        assert!(lines.windows(2).all(|two| two[0] >= two[1]) && lines[3] > lines[4], "{lines:?}");
+        let at_80 = problems(&files, &list, Style { width: 80, ..PLAIN });
+        let first = "    = help: known fields: field_10, field_11, field_12, field_13, field_14,\n            field_15";
+        assert!(at_80.contains(first), "{at_80}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::counted;
 use super::value::{columns, fitted, visible, wrapped};
+use crate::kinds::Rev;
 use crate::plan::{Action, Change, ChangeOrigin, Plan};
 use crate::teardown::Stage;
 use plumb_model::address::Address;
@@ -150,10 +151,10 @@ pub struct StatusRow {
     pub runs: Vec<String>,
 }
 
-/// The columns of the table. Where it does not fit they are left out from the last.
+/// The columns of the table.
 const COLUMNS: [&str; 5] = ["ADDRESS", "STATUS", "ID", "STATE", "APPLIED FROM"];
 /// In what order columns are left out that have no room, by their place in [`COLUMNS`].
-const LEFT_OUT: [usize; 3] = [4, 2, 3];
+const LEFT_OUT: [usize; 3] = [3, 4, 2];
 /// How much of a commit is shown where not all of it has room.
 const SHORT_COMMIT: usize = 7;
 /// An address is never shortened below this.
@@ -163,12 +164,14 @@ const GAP: usize = 2;
 
 /// The rows as a table of at most `width` columns, then how many there are of each status.
 ///
-/// Where it does not fit, commits are shortened, then columns left out (commit, id, state), then addresses cut; a status never is.
+/// Where it does not fit, commits are shortened, then columns left out (state, commit, id) and named at the end, then addresses
+/// cut; a status never is.
 pub fn status_text(rows: &[StatusRow], width: usize) -> String {
     let mut table = vec![COLUMNS.map(str::to_owned)];
     table.extend(rows.iter().map(|row| {
         let ids = row.ids.join(" ");
-        [&row.address.to_string(), row.status.name(), &ids, &row.state, &row.commit].map(visible)
+        let commit = if row.commit == Rev::NO_COMMIT { Rev::UNCOMMITTED } else { &row.commit };
+        [&row.address.to_string(), row.status.name(), &ids, &row.state, commit].map(visible)
     }));
     let widest = |table: &[[String; 5]], at: usize| table.iter().map(|row| columns(&row[at])).max().unwrap_or_default();
     // A column in which nothing stands says nothing.
@@ -178,12 +181,17 @@ pub fn status_text(rows: &[StatusRow], width: usize) -> String {
         kept.iter().map(|at| widest(table, *at) + GAP).sum::<usize>().saturating_sub(GAP)
     };
     if total(&table, &kept) > width {
-        let short = |commit: &str| commit.get(..SHORT_COMMIT).unwrap_or(commit).to_owned();
+        let short = |commit: &str| match commit {
+            Rev::UNCOMMITTED => commit.to_owned(),
+            commit => commit.get(..SHORT_COMMIT).unwrap_or(commit).to_owned(),
+        };
         table[1..].iter_mut().for_each(|row| row[4] = short(&row[4]));
     }
+    let mut hidden = Vec::new();
     for at in LEFT_OUT {
-        if total(&table, &kept) > width {
+        if total(&table, &kept) > width && kept.contains(&at) {
             kept.retain(|column| *column != at);
+            hidden.push(COLUMNS[at]);
         }
     }
     let over = total(&table, &kept).saturating_sub(width);
@@ -206,7 +214,13 @@ pub fn status_text(rows: &[StatusRow], width: usize) -> String {
     }
     text.push('\n');
     // Long where there are many statuses, and no table.
-    wrapped(&summary(rows), width).iter().for_each(|line| text.push_str(&format!("{line}\n")));
+    let mut told = wrapped(&summary(rows), width);
+    if !hidden.is_empty() {
+        let hidden = hidden.join(", ");
+        let said = format!("No room for {hidden}: a wider terminal shows more, `--output json` all of it.");
+        told.extend(wrapped(&said, width));
+    }
+    told.iter().for_each(|line| text.push_str(&format!("{line}\n")));
     text
 }
 

@@ -36,12 +36,14 @@ fn a_table_fits_whatever_the_width() {
     3 resources: 1 drifted and pending, 1 drifted, 1 in sync.
     ");
     insta::assert_snapshot!(status_text(&rows(), 80), @r"
-    ADDRESS                                 STATUS            STATE
-    DatabricksCluster/shared-autoscaling    drifted           TERMINATED
-    DatabricksJob/audience-insights-weekly  drifted, pending
-    DatabricksJob/x                         in sync
+    ADDRESS                                 STATUS            ID
+    DatabricksCluster/shared-autoscaling    drifted           0601-182128-dcbte59m
+    DatabricksJob/audience-insights-weekly  drifted, pending  0601-182128-dcbte59m
+    DatabricksJob/x                         in sync           0601-182128-dcbte59m
 
     3 resources: 1 drifted and pending, 1 drifted, 1 in sync.
+    No room for STATE, APPLIED FROM: a wider terminal shows more, `--output json`
+    all of it.
     ");
     for width in 40..130 {
         let shown = status_text(&rows(), width);
@@ -50,6 +52,17 @@ fn a_table_fits_whatever_the_width() {
         assert!(table.count() == 4 && shown.contains("drifted, pending"), "{width}:\n{shown}");
     }
     assert_eq!(status_text(&[], 80), "ADDRESS  STATUS\n\n0 resources.\n");
+}
+
+#[test]
+fn no_commit_is_said_in_words() {
+    let mut rows = rows();
+    rows.iter_mut().for_each(|row| row.commit = "000000000000".into());
+    for width in [110, 100, 91] {
+        let shown = status_text(&rows, width);
+        assert!(shown.contains("  uncommitted\n") && !shown.contains("0000000"), "{width}:\n{shown}");
+    }
+    assert_eq!(status_json(&rows)[0]["commit"], "000000000000");
 }
 
 fn change(name: &str, action: Action, origins: &[Option<ChangeOrigin>]) -> Change {

@@ -2,16 +2,14 @@
 
 use super::body::{self, BodyLine, Sign};
 use super::compact::{self, CREATED, ChangeGroup, FIELDS, NAMES, PlanGroups};
-use super::value::{columns, fitted, quoted, visible, wrapped};
+use super::value::{columns, fitted, hung, quoted, visible, wrapped};
 use super::{
-    Style, counted, cutover, drifted, head, lasting, nothing_to_do, only_marks, partial, sort, summary, teardown,
-    undecided,
+    NARROWEST, Style, counted, cutover, drifted, head, lasting, nothing_to_do, only_marks, partial, sort, summary,
+    teardown, undecided,
 };
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, Plan, SourceLine};
 use anstyle::{AnsiColor, Style as Ink};
 
-/// No line is laid out for less than this.
-const NARROWEST: usize = 40;
 /// Where the text of a resource's fields starts: six columns, the sign, a space.
 const INDENT: usize = 8;
 
@@ -68,7 +66,7 @@ pub fn write_back_text(plan: &Plan, style: Style) -> String {
     for change in &taken {
         page.gap();
         let address = visible(&change.address.to_string());
-        page.line(Ink::new().bold(), &format!("  # {address}: its manifest will say what is live"));
+        page.hung(Ink::new().bold(), "  # ", &format!("{address}: its manifest will say what is live"), 4);
         let fields: Vec<&FieldChange> = change.fields.iter().collect();
         for line in body::lines(change, &fields, Some(page.style.width - INDENT)) {
             page.field(&line);
@@ -175,9 +173,8 @@ impl Page {
 
     /// A text after its label, wrapped, its further lines indented.
     fn hung(&mut self, ink: Ink, label: &str, text: &str, indent: usize) {
-        for (at, line) in wrapped(&format!("{label}{text}"), self.style.width - indent).iter().enumerate() {
-            let pad = if at == 0 { 0 } else { indent };
-            self.line(ink, &format!("{}{line}", " ".repeat(pad)));
+        for line in hung(label, text, self.style.width, indent) {
+            self.line(ink, &line);
         }
     }
 
@@ -284,7 +281,7 @@ impl Page {
             self.line(WARN.bold(), &format!("  ! {line}"));
         }
         for one in &part.dangling {
-            self.line(BAD, &format!("  ! {}", partial::left_behind(one)));
+            self.hung(BAD, "  ! ", &partial::left_behind(one), 4);
         }
     }
 
@@ -301,7 +298,7 @@ impl Page {
         }
         for note in &plan.notes {
             let about = note.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
-            self.line(WARN, &format!("Note: {about}{}", visible(&note.message)));
+            self.hung(WARN, "Note: ", &format!("{about}{}", visible(&note.message)), 2);
         }
     }
 
@@ -320,14 +317,14 @@ impl Page {
     fn change(&mut self, change: &Change) {
         self.gap();
         let address = visible(&change.address.to_string());
-        self.line(Ink::new().bold(), &format!("  # {address} {}", body::done_to(change)));
+        self.hung(Ink::new().bold(), "  # ", &format!("{address} {}", body::done_to(change)), 4);
         for about in body::about(change) {
             for line in wrapped(&about, self.style.width - 4) {
                 self.line(FAINT, &format!("  # {line}"));
             }
         }
         for impact in &change.impacts {
-            self.line(BAD, &format!("  ! {}", visible(impact)));
+            self.hung(BAD, "  ! ", &visible(impact), 4);
         }
         for open in body::undecided(change) {
             for line in wrapped(&open, self.style.width - 4) {
@@ -427,9 +424,9 @@ impl Page {
         self.line(Ink::new().bold(), "Blocked:");
         for blocked in &plan.blocked {
             let about = blocked.address.as_ref().map(|a| format!("{}: ", visible(&a.to_string()))).unwrap_or_default();
-            self.line(BAD, &format!("  ! {about}{}", visible(&blocked.reason)));
+            self.hung(BAD, "  ! ", &format!("{about}{}", visible(&blocked.reason)), 4);
             if let Some(remedy) = &blocked.remedy {
-                self.line(Ink::new(), &format!("    to allow it: {}", visible(remedy)));
+                self.hung(Ink::new(), "    to allow it: ", &visible(remedy), 6);
             }
         }
     }

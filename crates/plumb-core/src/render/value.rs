@@ -125,17 +125,27 @@ pub(super) fn shortened(name: &str, limit: usize) -> String {
 
 /// The text broken at spaces into lines of at most `width` columns; a longer word stays whole.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    hung("", text, width, 0)
+}
+
+/// The same behind what leads the first line; the further ones are indented by so many columns.
+///
+/// No line begins with a word that starts with `::`: a CI runner would take it for a command, indented or not.
+pub fn hung(lead: &str, text: &str, width: usize, indent: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut line, mut is_fresh) = (lead.to_owned(), true);
     for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if columns(line) + 1 + columns(word) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
+        if is_fresh {
+            is_fresh = word.is_empty();
+        } else if word.starts_with("::") || columns(&line) + 1 + columns(word) <= width {
+            line.push(' ');
+        } else {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            is_fresh = word.is_empty();
         }
+        line.push_str(word);
     }
+    lines.push(line);
     lines
 }
 
@@ -235,5 +245,14 @@ mod tests {
         assert_eq!(fitted("数据数据", 5), "数据…");
         assert_eq!(fitted("abc", 3), "abc");
         assert_eq!(fitted("abcd", 3), "ab…");
+    }
+
+    #[test]
+    fn lines_hang_below_the_first_and_never_begin_with_a_command() {
+        assert_eq!(hung("! ", "aa bb cc dd", 8, 2), ["! aa bb", "  cc dd"]);
+        assert_eq!(hung("! ", "a-long-word b", 8, 2), ["! a-long-word", "  b"]);
+        assert_eq!(hung("  ! ", "", 8, 2), ["  ! "]);
+        assert_eq!(wrapped("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(wrapped("aa bb ::error::cc", 5), ["aa bb ::error::cc"]);
     }
 }

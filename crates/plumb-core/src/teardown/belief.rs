@@ -4,12 +4,10 @@
 //! write them by hand. A mark starts a grace period that ends in a termination, so it counts only when it is of this very
 //! thing: it names its id, is no older than it, is not of the future, and names a commit that the repository has.
 
+use crate::kinds::Rev;
 use crate::kinds::old::{Marked, Old};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
-
-/// The commit in a mark that was made without a repository.
-const NO_COMMIT: &str = "000000000000";
 
 /// How far the clock of another machine may be ahead: the grace period waits for such a mark, and it stays.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -63,20 +61,20 @@ pub fn of(marked: &Marked, at: Timestamp, old: &Old, now: Timestamp, commits: &C
     let shown: String = commit.chars().take(12).collect();
     match commits {
         _ if commit.is_empty() => return Belief::Foreign("marked by somebody else: the mark names no commit".into()),
-        Commits::NoRepository if commit == NO_COMMIT => {}
+        Commits::NoRepository if commit == Rev::NO_COMMIT => {}
         Commits::NoRepository => {
             return Belief::Unknown(format!(
                 "whether plumb made its mark cannot be known: it names commit {shown}, and this is no git repository"
             ));
         }
         Commits::Repository { known, .. } if known.contains(commit) => {}
-        Commits::Repository { shallow: true, .. } if commit != NO_COMMIT => {
+        Commits::Repository { shallow: true, .. } if commit != Rev::NO_COMMIT => {
             return Belief::Unknown(format!(
                 "whether plumb made its mark cannot be known: commit {shown} is not in this shallow clone; check out \
                  the whole history (`fetch-depth: 0`)"
             ));
         }
-        Commits::Repository { .. } if commit == NO_COMMIT => {
+        Commits::Repository { .. } if commit == Rev::NO_COMMIT => {
             return Belief::Foreign("its mark names no commit: it was made outside of a repository".into());
         }
         Commits::Repository { .. } => {
@@ -166,12 +164,12 @@ mod tests {
                 Some("j-1"),
                 at,
                 created,
-                Some(NO_COMMIT),
+                Some(Rev::NO_COMMIT),
                 &whole,
                 'f',
                 "its mark names no commit: it was made out".into(),
             ),
-            (Some("j-1"), at, created, Some(NO_COMMIT), &Commits::NoRepository, 'o', String::new()),
+            (Some("j-1"), at, created, Some(Rev::NO_COMMIT), &Commits::NoRepository, 'o', String::new()),
             (Some("j-1"), at, created, Some(COMMIT), &Commits::NoRepository, 'u', "whether plumb made its mark".into()),
         ];
         for (of, at, created, commit, commits, wanted, says) in rows {
