@@ -45,9 +45,21 @@ const WORDS: [(&[&str], &str); 14] = [
 
 /// Options that a command of plumb has not, and the way here: the option of what, and of which command.
 const OPTIONS: [(&str, &str, &str); 3] = [
-    ("apply", "--plan", "the file of a plan is an argument: `plumb plan --out plan.json`, then `plumb apply plan.json`"),
-    ("apply", "--heal", "`plumb ci drift --heal KIND` undoes what was changed live; `plumb apply` does all that the plan shows"),
-    ("drift", "--heal", "`plumb ci drift --heal KIND` undoes what was changed live; `plumb drift --write` takes it into git"),
+    (
+        "apply",
+        "--plan",
+        "the file of a plan is an argument: `plumb plan --out plan.json`, then `plumb apply plan.json`",
+    ),
+    (
+        "apply",
+        "--heal",
+        "`plumb ci drift --heal KIND` undoes what was changed live; `plumb apply` does all that the plan shows",
+    ),
+    (
+        "drift",
+        "--heal",
+        "`plumb ci drift --heal KIND` undoes what was changed live; `plumb drift --write` takes it into git",
+    ),
 ];
 
 /// What to say where somebody typed a command of another tool, or an option of another command.

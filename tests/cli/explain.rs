@@ -8,7 +8,8 @@ use std::process::Command;
 
 #[test]
 fn a_field_is_explained() {
-    let world = World::new();
+    let mut world = World::new();
+    world.env("COLUMNS", Some("80"));
     shows!(world.plumb("explain DatabricksJob.tasks.depends_on"), @r#"
     KIND:      DatabricksJob
     FIELD:     tasks.depends_on
@@ -61,7 +62,7 @@ fn a_field_is_explained() {
     world
         .plumb("explain DatabricksJob.tasks.depends_on -v")
         .code(0)
-        .says("    source: databricks/cli testserver: the service sorts them by task_key (PR 4990)\n");
+        .says("    source: databricks/cli testserver: the service sorts them");
     // A map's key that was left out is said to be.
     let mode = world.plumb("explain Project.targets.mode").code(0).out;
     assert!(mode.contains("FIELD:     targets.*.mode\n           `targets` is a map: `*` stands for any"), "{mode}");

@@ -137,7 +137,7 @@ fn typing_mistakes() {
     shows!(world.plumb("apply --override everything"), @"
     --- stderr
     error: invalid value 'everything' for '--override <GUARD>'
-      [possible values: max-deletes, max-change-percent, branch, clean, workspace, run-now, dangling, decisions]
+      [possible values: max-deletes, max-change-percent, branch, clean, workspace, run-now, dangling, decisions, restart]
 
     For more information, try '--help'.
     --- exit 64

@@ -244,7 +244,7 @@ fn what_cannot_be_imported_is_said() {
     shows!(world.plumb("import dashboard 1"), @"
     --- stderr
     error: no kind is called `dashboard`
-    hint: XX
+    hint: there are: AirflowConnection (Airflow connection), AirflowDag (DAG), AirflowPool (Airflow pool), AirflowVariable (Airflow variable), DatabricksCluster (cluster), DatabricksClusterPolicy (cluster policy), DatabricksInstancePool (instance pool), DatabricksJob (job)
     --- exit 64
     ");
     shows!(world.plumb("import"), @"

@@ -77,9 +77,8 @@ pub fn field_text(doc: &FieldDoc, width: usize, with_sources: bool) -> String {
     }
     if doc.path.is_empty() {
         let kind = doc.kind;
-        text.push_str(&format!(
-            "\n`plumb explain {kind}.FIELD` says more; `{kind}.metadata` is what stands around it.\n"
-        ));
+        let more = format!("`plumb explain {kind}.FIELD` says more; `{kind}.metadata` is what stands around it.");
+        text.push_str(&format!("\n{}", indented(&more, 0, width)));
     }
     text
 }
@@ -134,4 +133,3 @@ fn indented(paragraph: &str, indent: usize, width: usize) -> String {
     let lines = wrapped(paragraph, width.saturating_sub(indent));
     lines.iter().map(|line| format!("{:indent$}{line}\n", "")).collect()
 }
-
