@@ -200,7 +200,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
         None => format!("Apply to target {}?", shown.target),
     };
     if !ui.confirm(&question)? {
-        return Err(Failure::error("not confirmed; nothing was sent"));
+        return Err(Failure::cancelled("nothing was sent"));
     }
     lease::under(&mut session, &lock, args.command(), ui, async |session| work(session, Some(&shown)).await).await
 }

@@ -1,4 +1,5 @@
-//! Commands of other tools, and how plumb does what they do. None of them is a command here, and no help lists them.
+//! Commands of other tools and options of other commands, and how plumb does what they do. None of them is one here, and no help
+//! lists them.
 
 use crate::ui::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -14,7 +15,11 @@ const WORDS: [(&[&str], &str); 14] = [
         &["deploy", "up", "sync", "reconcile", "push", "create", "update"],
         "`plumb apply --target NAME`; `plumb plan` shows what it would do",
     ),
-    (&["diff", "preview"], "`plumb plan --target NAME`; `plumb drift` compares with what was last applied"),
+    (
+        &["diff", "preview"],
+        "`plumb plan --target NAME`; `plumb drift` compares what is live with git, and says of each \
+         field whether it was changed live since the last apply",
+    ),
     (
         &["refresh"],
         "every command reads what is live: there is nothing to refresh. `plumb drift` shows what was changed live",
@@ -38,12 +43,45 @@ const WORDS: [(&[&str], &str); 14] = [
     (&["rollback", "undo", "revert"], "`git revert` the commit, then `plumb apply`"),
 ];
 
-/// What to say where somebody typed a command of another tool.
+/// Options that a command of plumb has not, and the way here: the option of what, and of which command.
+const OPTIONS: [(&str, &str, &str); 3] = [
+    (
+        "apply",
+        "--plan",
+        "the file of a plan is an argument: `plumb plan --out plan.json`, then `plumb apply plan.json`",
+    ),
+    (
+        "apply",
+        "--heal",
+        "`plumb ci drift --heal KIND` undoes what was changed live; `plumb apply` does all that the plan shows",
+    ),
+    (
+        "drift",
+        "--heal",
+        "`plumb ci drift --heal KIND` undoes what was changed live; `plumb drift --write` takes it into git",
+    ),
+];
+
+/// What to say where somebody typed a command of another tool, or an option of another command.
 pub fn answer(error: &clap::Error) -> Option<Failure> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return None;
+    let said = |kind: ContextKind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let word = said(ContextKind::InvalidSubcommand)?;
+            let (_, way) = WORDS.iter().find(|(words, _)| words.contains(&word))?;
+            Some(Failure::usage(format!("plumb has no command `{word}`")).hint(*way))
+        }
+        ErrorKind::UnknownArgument => {
+            let option = said(ContextKind::InvalidArg)?;
+            let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+            let usage = usage.to_string();
+            let is_of = |command: &str| usage.contains(&format!("plumb {command} "));
+            let (command, _, way) = OPTIONS.iter().find(|(command, name, _)| *name == option && is_of(command))?;
+            Some(Failure::usage(format!("`plumb {command}` has no option `{option}`")).hint(*way))
+        }
+        _ => None,
     }
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let (_, way) = WORDS.iter().find(|(words, _)| words.contains(&word.as_str()))?;
-    Some(Failure::usage(format!("plumb has no command `{word}`")).hint(*way))
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 /// Print what a kind or a field is: type, default, rules and documentation
 ///
 /// A path begins below `spec` and names no index: `DatabricksJob.tasks.depends_on`. `metadata` is what stands around the spec, `*`
-/// or any key an entry of a map, `Project` is plumb.yaml. Rules say how plumb compares the field, each with the source of the fact.
-/// Nothing is read but the command line.
+/// or any key an entry of a map, `Project` is plumb.yaml. Rules say how plumb compares the field; with -v each names the source of
+/// the fact. Nothing is read but the command line.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb explain                                 the kinds
@@ -56,7 +56,7 @@ fn field(what: &str, args: &Explain, ui: &Ui) -> Result<String, Failure> {
     let (kind, path) = what.split_once('.').unwrap_or((what, ""));
     let doc = Explained::named(kind).and_then(|kind| kind.field(path, args.recursive)).map_err(unknown)?;
     match args.output.output {
-        PlainForm::Text => Ok(field_text(&doc, ui.width)),
+        PlainForm::Text => Ok(field_text(&doc, ui.width, ui.is_verbose())),
         PlainForm::Json => Ok(printed(&serde_json::to_value(&doc).map_err(|e| Failure::error(e.to_string()))?)),
     }
 }

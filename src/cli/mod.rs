@@ -62,13 +62,13 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  plumb demo                            a workspace kept as git says, on the embedded sandbox
-  plumb demo emr                        the way out of EMR, on the same
+  plumb demo                            a workspace kept as git says
+  plumb demo emr                        the way out of EMR
   plumb validate                        every mistake in the manifests, offline
   plumb plan --target prod              what an apply would do
-  plumb plan --base origin/main         what this branch changes, apart from what had drifted
+  plumb plan --base origin/main         what this branch changes
   plumb apply --target prod --yes       do it
-  plumb drift --target prod             exit code 2 when something is not as git says
+  plumb drift --target prod             exit code 2 when something differs
 
 Exit codes:
     0  nothing to do, or all done

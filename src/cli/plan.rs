@@ -2,19 +2,21 @@
 
 use super::apply::{Override, pass_guards};
 use super::interrupt::stoppable;
-use super::output::{Detail, Output};
+use super::output::{Detail, Form, Output};
 use super::select::Dangling;
 use super::session::Session;
 use super::{Global, Irreversible, Selected, Targeted};
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::plan::{Blocked, Plan};
+use std::path::Path;
 
 /// Show what an apply would do, field by field
 ///
 /// Reads the manifests and what is live, and changes nothing. With a selection the plan is partial, and says so: nothing
 /// else is compared or deleted.
 #[derive(Args)]
+#[command(mut_arg("out", |out| out.help("Write the plan to a file instead of stdout: FILE.json is for `plumb apply`, FILE.html a page")))]
 #[command(after_help = "Examples:
   plumb plan --target prod
   plumb plan --base origin/main --output markdown --out comment.md
@@ -55,7 +57,17 @@ pub async fn run(global: &Global, args: PlanArgs, ui: &Ui) -> Result<ExitCode, F
         pass_guards(&mut plan, &[Override::Dangling], ui);
     }
     args.output.plan(&session.page(&plan), args.detail, true, ui)?;
+    if let Some(path) = args.output.out.as_deref().filter(|_| args.output.form() == Form::Text)
+        && !is_named_a_text(path)
+    {
+        ui.status("that is a text for people: to apply the plan later, write it with `--output json`");
+    }
     Ok(ended(&plan, args.detailed_exitcode))
+}
+
+/// Whether a file's name says that a text is in it.
+fn is_named_a_text(path: &Path) -> bool {
+    path.extension().is_some_and(|end| ["json", "html", "md", "txt"].iter().any(|text| end.eq_ignore_ascii_case(text)))
 }
 
 /// The exit code of a plan: that something is blocked comes before that there are changes.
@@ -78,6 +90,13 @@ mod tests {
     use super::*;
     use plumb_core::plan::Guard;
     use plumb_model::address::Address;
+
+    #[test]
+    fn a_text_is_told_by_its_name() {
+        for (name, is) in [("p.plan", false), ("plan", false), ("plan.txt", true), ("PLAN.MD", true), (".md", false)] {
+            assert_eq!(is_named_a_text(Path::new(name)), is, "{name}");
+        }
+    }
 
     #[test]
     fn what_is_blocked_comes_before_what_changes() {

@@ -43,7 +43,7 @@ enum PricesCommand {
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb prices fetch --target prod
-  plumb prices fetch --target prod --force      look the prices up again; what people wrote stays
+  plumb prices fetch --target prod --force      look the prices up again
   plumb prices fetch --type m5.xlarge --region eu-central-1 --out -")]
 struct PricesFetch {
     /// File of the project to write; `-`: stdout

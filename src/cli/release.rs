@@ -1,7 +1,7 @@
 //! `plumb release ADDRESS`.
 
 use super::session::{Decided, Session};
-use super::show::address;
+use super::show::{address, kind};
 use super::{Global, Targeted};
 use crate::apply::ApplyOptions;
 use crate::observe;
@@ -38,8 +38,7 @@ pub struct Release {
 pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
     let address = address(&session.project, &args.address)?;
-    let kind = plumb_core::kinds::find(&address.kind)
-        .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
+    let kind = kind(&address)?;
     if kind.role() != Role::Object {
         let failure = Failure::usage(format!("{address} makes no object that could be released; nothing was sent"));
         return Err(failure.hint("to take marks for teardown off, set `desired: keep` and apply"));
@@ -71,7 +70,7 @@ pub async fn run(global: &Global, args: Release, ui: &Ui) -> Result<ExitCode, Fa
     let id = &found.seen.id;
     let question = format!("Take the mark of {address} off {} {id}?", kind.noun());
     if !args.yes && !ui.confirm(&question)? {
-        return Err(Failure::error("not confirmed; nothing was sent"));
+        return Err(Failure::cancelled("nothing was sent"));
     }
     let mut vault = desired.vault.clone();
     let rules = kind.rules();

@@ -19,7 +19,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
   plumb sandbox --airflow --dags ./dags
   plumb sandbox --emr monthly
-  curl $URL/_sandbox/settings -d '{\"runs\": {\"audience\": {\"scenario\": \"spot-lost\"}}}'
+  curl $URL/_sandbox/settings -d '{\"runs\": {\"etl\": {\"scenario\": \"spot-lost\"}}}'
   curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
   curl $URL/_sandbox/requests")]
 pub struct SandboxArgs {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
   plumb schema
   plumb schema --manifests
   plumb schema --out editor/schemas
-  plumb schema --references --out .plumb/schemas    with this project's resources and variables
+  plumb schema --references --out .plumb/schemas    and the project's own names
   plumb schema --check")]
 pub struct SchemaArgs {
     /// Folder to write to

@@ -7,7 +7,7 @@ use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use plumb_core::kinds::{Rev, Role};
+use plumb_core::kinds::{self, Kind, Rev, Role};
 use plumb_core::plan::secrets::{Numbers, seal};
 use plumb_core::plan::unknown::UnknownMembers;
 use plumb_core::plan::{Selection, normal};
@@ -55,14 +55,24 @@ pub fn address(project: &Project, text: &str) -> Result<Address, Failure> {
     }
 }
 
+/// The kind of an address.
+///
+/// # Errors
+/// There is none of that name.
+pub fn kind(address: &Address) -> Result<&'static dyn Kind, Failure> {
+    kinds::find(&address.kind).ok_or_else(|| {
+        let hint = kinds::suggestion_or_list(&kinds::names(kinds::all()), &address.kind);
+        Failure::usage(format!("no kind is called `{}`", visible(&address.kind))).hint(hint)
+    })
+}
+
 /// Shows the resource.
 pub async fn run(global: &Global, args: Show, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
     let address = address(&session.project, &args.address)?;
     let desired = &session.project.desired;
     let resource = desired.resources.iter().find(|r| r.address == address);
-    let kind = plumb_core::kinds::find(&address.kind)
-        .ok_or_else(|| Failure::usage(format!("no kind is called `{}`", address.kind)))?;
+    let kind = kind(&address)?;
     let only = Selected { only: resource.map(|r| r.address.to_string()).into_iter().collect(), ..Selected::default() };
     let (live, plan, vault) = if resource.is_some() {
         let mut decided = session.decide(&only, None, ui).await?;

@@ -42,14 +42,14 @@ fn table(project: &Project) -> String {
     if project.targets.is_empty() {
         return "The project has no target: the smallest is `targets: {sandbox: {sandbox: true}}`\n".to_owned();
     }
-    let rows: Vec<[String; 4]> = project
-        .targets
-        .values()
-        .map(|target| {
-            let default = if is_default(project, target) { "default" } else { "" };
-            [target.name.clone(), default.to_owned(), mode(target).to_owned(), systems(target).join(", ")]
-        })
-        .collect();
+    let row = |target: &Target| {
+        let default = if is_default(project, target) { "yes" } else { "" };
+        // Nothing in a sandbox is in production.
+        let mode = if target.sandbox && target.mode == Mode::Production { "-" } else { mode(target) };
+        [target.name.clone(), default.to_owned(), mode.to_owned(), systems(target).join(", ")]
+    };
+    let head = ["TARGET", "DEFAULT", "MODE", "SYSTEMS"].map(str::to_owned);
+    let rows: Vec<[String; 4]> = std::iter::once(head).chain(project.targets.values().map(row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let (name, default, mode) = (width(0), width(1), width(2));
     let line = |row: &[String; 4]| {

@@ -40,7 +40,7 @@ pub async fn run(global: &Global, args: Unlock, ui: &Ui) -> Result<ExitCode, Fai
     let left = held.left.as_secs() + 1;
     ui.data(&format!("{}; it runs out in {left} s unless it is renewed\n", leases::about(&held)))?;
     if !args.yes && !ui.confirm(&format!("Break the lease of target {target}?"))? {
-        return Err(Failure::error("not confirmed; the lease stands"));
+        return Err(Failure::cancelled("the lease stands"));
     }
     lease::unlock(store, &id, Terms::USUAL).await.map_err(|e| leases::failure(&session, e))?;
     ui.status(&format!("the lease of target {target} is free"));

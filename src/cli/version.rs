@@ -24,7 +24,7 @@ pub fn run(args: Version, ui: &Ui) -> Result<ExitCode, Failure> {
     let version = env!("CARGO_PKG_VERSION");
     let text = match args.output.output {
         PlainForm::Text => {
-            let commit = commit.unwrap_or("not known: this is no released binary");
+            let commit = commit.unwrap_or("not known (built from source)");
             format!("plumb {version}\ncommit:   {commit}\nplatform: {}\n", platform())
         }
         PlainForm::Json => format!("{:#}\n", json!({"version": version, "commit": commit, "platform": platform()})),

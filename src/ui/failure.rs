@@ -60,12 +60,14 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// What stands before the message, printed as it is: diagnostics that were laid out, and made safe, elsewhere.
     pub detail: Option<String>,
+    /// Whether nothing went wrong: somebody said no.
+    pub is_cancelled: bool,
 }
 
 impl Failure {
     /// A failure with that code and message.
     pub fn new(exit: ExitCode, message: impl Into<String>) -> Self {
-        Failure { exit, message: message.into(), hints: Vec::new(), detail: None }
+        Failure { exit, message: message.into(), hints: Vec::new(), detail: None, is_cancelled: false }
     }
 
     /// An ordinary error.
@@ -76,6 +78,11 @@ impl Failure {
     /// A command line that makes no sense.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(ExitCode::Usage, message)
+    }
+
+    /// Somebody was asked and said no; `state` is what that leaves: "nothing was sent".
+    pub fn cancelled(state: &str) -> Self {
+        Failure { is_cancelled: true, ..Self::error(format!("cancelled; {state}")) }
     }
 
     /// Adds what to do about it.

@@ -186,10 +186,19 @@ impl Ui {
         if let Some(detail) = &failure.detail {
             self.laid_out(detail);
         }
-        self.error(&failure.message);
+        if failure.is_cancelled {
+            self.print("", Ink::new(), &failure.message);
+        } else {
+            self.error(&failure.message);
+        }
         for hint in &failure.hints {
             self.print("hint: ", AnsiColor::Cyan.on_default().bold(), hint);
         }
+    }
+
+    /// Whether more is to be said than usual.
+    pub fn is_verbose(&self) -> bool {
+        self.volume == Volume::Verbose
     }
 
     /// Whether there is somebody to ask.
@@ -217,7 +226,14 @@ impl Ui {
         self.to_stderr(&format!("{} [y/N] ", safe(question)));
         let mut answer = String::new();
         match locked(&self.input).read_line(&mut answer) {
-            Ok(_) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
+            Ok(_) => {
+                let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+                if !is_yes {
+                    // Not every answer ends the line of the question: Ctrl-D does not, nor does one typed ahead.
+                    self.to_stderr("\n");
+                }
+                Ok(is_yes)
+            }
             Err(fault) => Err(Failure::error(format!("cannot read the answer: {fault}"))),
         }
     }

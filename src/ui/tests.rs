@@ -118,8 +118,16 @@ fn only_a_yes_is_a_yes() {
         let err = Shared::default();
         let ui = ui(&Shared::default(), &err, true, answer, Volume::Normal);
         assert_eq!(ui.confirm("Apply?"), Ok(yes), "{answer:?}");
-        assert_eq!(err.text(), "Apply? [y/N] ");
+        assert_eq!(err.text(), if yes { "Apply? [y/N] " } else { "Apply? [y/N] \n" });
     }
+}
+
+#[test]
+fn a_no_is_cancelled_and_no_error() {
+    let (ui, _, err) = logged(Volume::Normal);
+    let failure = Failure::cancelled("nothing was sent");
+    ui.failure(&failure);
+    assert_eq!((err.text().as_str(), failure.exit), ("cancelled; nothing was sent\n", ExitCode::Error));
 }
 
 #[test]

@@ -331,6 +331,10 @@ fn a_plan_for_tools() {
     --- exit 0
     ");
     assert!(serde_json::from_str::<Value>(&world.read("plan.json")).is_ok());
+    // A text is nothing that an apply could take.
+    let hint = "to apply the plan later, write it with `--output json`";
+    world.plumb("plan --out p.plan").code(0).says(hint);
+    world.plumb("plan --out plan.txt").code(0).never_says(hint);
 }
 
 #[test]

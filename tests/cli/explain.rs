@@ -8,7 +8,8 @@ use std::process::Command;
 
 #[test]
 fn a_field_is_explained() {
-    let world = World::new();
+    let mut world = World::new();
+    world.env("COLUMNS", Some("80"));
     shows!(world.plumb("explain DatabricksJob.tasks.depends_on"), @r#"
     KIND:      DatabricksJob
     FIELD:     tasks.depends_on
@@ -20,10 +21,10 @@ fn a_field_is_explained() {
     RULES:
       - Where the manifest leaves it out, a live value is a difference.
       - Elements are told apart by `task_key`; their order means nothing.
-        source: databricks/cli testserver: the service sorts them by task_key (PR 4990)
 
     FIELDS:
-      outcome   string            Of a condition task: the outcome that lets this task run, `"true"` or…
+      outcome   string            Of a condition task: the outcome that lets this
+                                  task run, `"true"` or `"false"`.
       task_key  string, required  The task.
     --- exit 0
     "#);
@@ -54,9 +55,21 @@ fn a_field_is_explained() {
     shows!(world.plumb("explain jb"), @"
     --- stderr
     error: no kind is called `jb`
-    hint: did you mean `job`?
+    hint: did you mean `DatabricksJob`?
     --- exit 64
     ");
+    // The sources of its rules are for the curious.
+    world
+        .plumb("explain DatabricksJob.tasks.depends_on -v")
+        .code(0)
+        .says("    source: databricks/cli testserver: the service sorts them");
+    // A map's key that was left out is said to be.
+    let mode = world.plumb("explain Project.targets.mode").code(0).out;
+    assert!(mode.contains("FIELD:     targets.*.mode\n           `targets` is a map: `*` stands for any"), "{mode}");
+    for line in ["explain", "explain Project.targets", "explain job", "explain EmrCluster"] {
+        let text = world.plumb(line).code(0).out;
+        assert!(!text.contains('…') && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
     let kinds = world.plumb("explain").code(0).out;
     assert!(kinds.contains("\nDatabricksJob  ") && kinds.contains("\nProject  "), "{kinds}");
     let all = world.plumb("explain policy --recursive").code(0).out;
@@ -90,9 +103,10 @@ fn targets_are_listed_whatever_the_manifests_say() {
          variables: {size: 2}}\n",
     );
     shows!(world.plumb("targets"), @"
+    TARGET   DEFAULT  MODE         SYSTEMS
     dev               development  Databricks profile dev
     prod              production   Databricks https://adb-1.azuredatabricks.net, Airflow as AIRFLOW_URL says, EMR eu-central-1
-    sandbox  default  production   embedded sandbox
+    sandbox  yes      -            embedded sandbox
     --- exit 0
     ");
     let json: Value = serde_json::from_str(&world.plumb("targets --output json").code(0).out).unwrap();

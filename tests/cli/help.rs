@@ -62,6 +62,8 @@ fn of_every_command() {
         assert!(ran.out.contains("Examples:"), "{command} has no example");
         let too_long = ran.out.lines().find(|l| l.chars().count() > 100);
         assert_eq!(too_long, None, "{command}");
+        let examples = ran.out.split("Examples:\n").nth(1).unwrap().lines().take_while(|l| !l.is_empty());
+        assert_eq!(examples.into_iter().find(|l| l.chars().count() > 80), None, "an example of {command} is wide");
         let file = folder.join(if command.is_empty() {
             "plumb.txt".into()
         } else {
@@ -140,6 +142,11 @@ fn typing_mistakes() {
     For more information, try '--help'.
     --- exit 64
     ");
+    // Options of other commands are told where they belong.
+    let of = |line: &str| world.plumb(line).code(64).err;
+    assert!(of("apply --plan p.plan").contains("`plumb apply plan.json`"), "{}", of("apply --plan p.plan"));
+    assert!(of("drift --target dev --heal").contains("`plumb ci drift --heal KIND`"));
+    assert!(of("apply --heal").contains("`plumb ci drift --heal KIND`"));
     world.plumb("").code(64);
     world.plumb("--version").code(0);
 }

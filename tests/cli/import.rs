@@ -245,30 +245,27 @@ fn what_cannot_be_imported_is_said() {
     shows!(world.plumb("import dashboard 1"), @"
     --- stderr
     error: no kind is called `dashboard`
-    hint: there are: connection, DAG, pool, variable, cluster, policy, job
+    hint: there are: AirflowConnection (Airflow connection), AirflowDag (DAG), AirflowPool (Airflow pool), AirflowVariable (Airflow variable), DatabricksCluster (cluster), DatabricksClusterPolicy (cluster policy), DatabricksInstancePool (instance pool), DatabricksJob (job)
     --- exit 64
     ");
     shows!(world.plumb("import"), @"
     --- stderr
-    error: the following required arguments were not provided:
-      <KIND>
-      <ID>...
-
-    Usage: plumb import <KIND> <ID>...
-
-    For more information, try '--help'.
+    error: nothing is named that could be imported
+    hint: one object: `plumb import job 123456789`
+    hint: everything that no project owns: `plumb import --all`
+    hint: the pipelines of EMR: `plumb import emr`
     --- exit 64
     ");
+    assert_eq!(world.plumb("import --target dev").code(64).err, world.plumb("import").err);
     shows!(world.plumb("import job"), @"
     --- stderr
-    error: the following required arguments were not provided:
-      <ID>...
-
-    Usage: plumb import <KIND> <ID>...
-
-    For more information, try '--help'.
+    error: which job? No id is given
+    hint: one object: `plumb import job ID`
+    hint: everything that no project owns: `plumb import --all`
+    hint: the pipelines of EMR: `plumb import emr`
     --- exit 64
     ");
+    world.plumb("import DatabricksJobs 1").code(64).says("hint: did you mean `DatabricksJob`?");
     assert_eq!(std::fs::read_dir(world.dir().join("manifests")).unwrap().count(), 0);
 }
 

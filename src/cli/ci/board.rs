@@ -20,7 +20,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb ci board --target prod
-  plumb ci board --target prod --page board.html --metrics /var/lib/node_exporter/plumb-board.prom
+  plumb ci board --target prod --page board.html --metrics board.prom
 
 Exit codes: 0 the issue has the board, 1 a service could not be read: the issue says what is not known")]
 pub struct CiBoard {

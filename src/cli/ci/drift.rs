@@ -32,7 +32,7 @@ use std::time::Instant;
 #[command(after_help = "Examples:
   plumb ci drift --target prod
   plumb ci drift --target prod --heal DatabricksCluster
-  plumb ci drift --target prod --metrics /var/lib/node_exporter/plumb.prom --sarif drift.sarif
+  plumb ci drift --target prod --metrics plumb.prom --sarif drift.sarif
 
 Exit codes: 0 no drift (or none is left), 2 drift, others as apply's")]
 pub struct CiDriftArgs {
@@ -112,11 +112,9 @@ fn healed_kinds(asked: &[String]) -> Result<Vec<&'static str>, Failure> {
             _ if name == "all" => chosen.extend(all()),
             Some(kind) => chosen.push(kind),
             None => {
-                let near = plumb_model::yaml::nearest(name, all().chain(["all"]));
-                let hint = near.map_or_else(
-                    || format!("there are: {}", all().collect::<Vec<_>>().join(", ")),
-                    |n| format!("did you mean `{n}`?"),
-                );
+                let mut known = kinds::names(kinds::objects());
+                known.push(("all", "every kind"));
+                let hint = kinds::suggestion_or_list(&known, name);
                 return Err(Failure::usage(format!("--heal: no kind is called `{name}`")).hint(hint));
             }
         }

@@ -30,7 +30,7 @@ use plumb_core::plan::Plan;
 #[command(after_help = "Examples:
   plumb ci plan --target prod --base origin/main
   plumb ci plan --target prod --pull-request 7 --detailed-exitcode
-  plumb ci plan --target prod --base origin/main --pull-request 7 --at refs/plumb/pull
+  plumb ci plan --base origin/main --pull-request 7 --at refs/plumb/pull
 
 Exit codes: 0 planned, 1 error, 2 there are changes (--detailed-exitcode), 3 something is blocked")]
 pub struct CiPlan {

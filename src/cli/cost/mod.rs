@@ -20,7 +20,7 @@ use show::{ByChoice, CostForm};
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb cost --keep evidence/runs --target prod
-  plumb cost audience --target prod                    old against new, period by period
+  plumb cost audience --target prod                    old against new
   plumb cost --by cause --since 12mo                   what failed runs cost
   plumb cost --explain --output html --out cost.html   each term with its source")]
 pub struct CostArgs {

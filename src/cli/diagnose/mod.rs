@@ -61,8 +61,8 @@ const MORE: &str = "`plumb diagnose NAME` shows one with its evidence";
   plumb diagnose j-2A7Q4M1N9KPLF/s-1K2LABCDEFGHI
   plumb diagnose s3://acme-emr-logs/j-2A7Q4M1N9KPLF/
   plumb diagnose logs/driver.log --log-zone Europe/Berlin --output json
-  plumb diagnose                            everything whose last run is not green
-  plumb diagnose --since 6mo --keep         what failed since May, and what it cost
+  plumb diagnose                            all whose last run is not green
+  plumb diagnose --since 6mo --keep         what failed, and what it cost
 
 Exit codes:
     0  answered: the cause is found, or the run succeeded

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 /// What the service would fill in again by itself is left out; what it may have chosen, like a zone, is written. Ids of
 /// other resources become references, and secrets become environment variables. Existing files are never overwritten.
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(after_help = "Examples:
   plumb import job 123456789
   plumb import cluster 0923-164208-meows279 --out manifests/clusters
@@ -39,10 +39,10 @@ pub struct Import {
     #[command(subcommand)]
     from: Option<From>,
     /// Kind of the objects: job, cluster, policy, pool, connection, variable, dag, or a kind's name
-    #[arg(required_unless_present = "all", value_name = "KIND", add = ArgValueCandidates::new(super::complete::imported))]
+    #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::complete::imported))]
     kind: Option<String>,
     /// Ids of the objects
-    #[arg(required_unless_present = "all", value_name = "ID")]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Everything that no project owns; DAGs, which stay with whoever wrote them, only with `dag --all`
     #[arg(long, conflicts_with = "ids")]
@@ -68,6 +68,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
     if let Some(From::Emr(args)) = args.from {
         return emr::run(global, args, ui).await;
     }
+    is_told_what(&args)?;
     make_folder(global, &args.out)?;
     args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
@@ -112,6 +113,24 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         ui.warn(&format!("{}{}", visible(&about), visible(&note.message)));
     }
     Ok(left.code())
+}
+
+/// Refuses a command line that names no object.
+fn is_told_what(args: &Import) -> Result<(), Failure> {
+    if args.all || !args.ids.is_empty() {
+        return Ok(());
+    }
+    let (message, one) = match &args.kind {
+        Some(kind) => {
+            named(kind)?;
+            (format!("which {}? No id is given", visible(kind)), format!("`plumb import {} ID`", visible(kind)))
+        }
+        None => ("nothing is named that could be imported".to_owned(), "`plumb import job 123456789`".to_owned()),
+    };
+    Err(Failure::usage(message)
+        .hint(format!("one object: {one}"))
+        .hint("everything that no project owns: `plumb import --all`")
+        .hint("the pipelines of EMR: `plumb import emr`"))
 }
 
 /// What is written.
@@ -337,18 +356,12 @@ fn by_id<'l>(kinds: &[KindRef], id: &str, live: &'l Live) -> Result<(KindRef, &'
 /// `job` for DatabricksJob, and so on: the kinds that a word may mean.
 fn named(text: &str) -> Result<Vec<KindRef>, Failure> {
     let all = kinds::objects();
-    let last = |k: &KindRef| k.noun().split(' ').next_back();
     let kinds = kinds::called(all, text);
     if !kinds.is_empty() {
         return Ok(kinds);
     }
-    let mut words: Vec<&str> = Vec::new();
-    for word in all.iter().filter_map(last).filter(|w| !w.is_empty()) {
-        if !words.contains(&word) {
-            words.push(word);
-        }
-    }
-    Err(Failure::usage(format!("no kind is called `{text}`")).hint(format!("there are: {}", words.join(", "))))
+    let hint = kinds::suggestion_or_list(&kinds::names(all), text);
+    Err(Failure::usage(format!("no kind is called `{}`", visible(text))).hint(hint))
 }
 
 /// `jobs` for DatabricksJob, `airflow/pools` for AirflowPool: a folder a kind.

@@ -32,7 +32,7 @@ const MOST_PIPELINE_DRAWS: u32 = 800_000;
 #[command(after_help = "Examples:
   plumb migrate forecast --by 2026-12-18             whether it fits
   plumb migrate forecast --people 3                  with one more
-  plumb migrate forecast --at HEAD~20               an earlier forecast, and how it stands today")]
+  plumb migrate forecast --at HEAD~20               an earlier forecast, today")]
 pub struct MigrateForecast {
     #[command(flatten)]
     targeted: Targeted,

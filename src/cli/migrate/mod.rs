@@ -17,9 +17,9 @@ use clap::{Args, Subcommand};
 /// See where a migration stands and when it will be done; cut a wave over, or go back
 #[derive(Args)]
 #[command(after_help = "Examples:
-  plumb migrate status --target prod                     a line a pipeline: its stage, its health, what is next
+  plumb migrate status --target prod                     a line a pipeline
   plumb migrate forecast --target prod --by 2026-12-18   whether it fits
-  plumb migrate cutover 1 --target prod                  cut wave 1 over, once every gate holds
+  plumb migrate cutover 1 --target prod                  cut wave 1 over
   plumb migrate rollback 1 --target prod --reason \"late\"  and back")]
 pub struct MigrateArgs {
     #[command(subcommand)]

@@ -18,7 +18,7 @@ use plumb_core::render::board as render;
   plumb migrate status --target prod
   plumb migrate status --target prod --output html --out board.html
   plumb migrate status audience --output json | jq '.pipelines[].conditions'
-  plumb migrate status --at v1.2                       as git and the evidence had it at that commit
+  plumb migrate status --at v1.2          as it stood at that commit
 
 Exit codes: 0 shown, 1 a service could not be read: what it would tell is not known")]
 pub struct MigrateStatus {

@@ -21,12 +21,12 @@ use clap::{Args, Subcommand};
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb parity setup                    install duckdb, once
-  plumb parity suggest audience         keys and rules that the last period suggests
+  plumb parity suggest audience         keys and rules, by the last period
   plumb parity run audience             compare the last period that is over
   plumb parity replay audience --periods 2026-07..2026-09
-                                        run the new for past periods, and compare them
+                                        run and compare past periods
   plumb parity report audience          what the last comparison found
-  plumb parity status                   which periods are equal, and what the gates wait for")]
+  plumb parity status                   which periods are equal")]
 pub struct ParityArgs {
     #[command(subcommand)]
     command: ParityCommand,

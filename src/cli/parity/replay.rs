@@ -324,7 +324,7 @@ fn asked(
         }
     }
     if !args.yes && !ui.confirm(&format!("Start them in target {}?", runs.target))? {
-        return Err(Failure::error("not confirmed; nothing was started"));
+        return Err(Failure::cancelled("nothing was started"));
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ use std::path::Path;
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb parity report audience
-  plumb parity report audience --period 2026-10 --output html --out audience.html
-  plumb parity report audience --output json | jq '.outputs[] | {name, verdict, causes}'")]
+  plumb parity report audience --period 2026-10 --output html --out report.html
+  plumb parity report audience --output json | jq '.outputs[] | {name, verdict}'")]
 pub struct ParityReport {
     /// Name of the Migration
     #[arg(value_name = "MIGRATION", add = ArgValueCandidates::new(crate::cli::complete::migrations))]

@@ -39,7 +39,7 @@ use std::time::Instant;
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb parity run audience --period 2026-10
-  plumb parity run                          every migration, the last period that is over
+  plumb parity run                          every migration, its last period
   plumb parity run audience --only segments --output html --out segments.html
   plumb parity run audience --explain       every statement; nothing is compared
 

@@ -3,6 +3,7 @@
 //! A kind is a typed spec with field rules, how to find live objects, and how to turn a decided step into calls.
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
+mod called;
 mod circle;
 pub mod cutover;
 mod findings;
@@ -105,6 +106,7 @@ use plumb_model::yaml::{Node, Problems, Tree};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::LazyLock};
 
+pub use called::{KindNames, called, listed, names, suggestion, suggestion_or_list};
 pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
@@ -165,17 +167,6 @@ pub struct Named {
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static dyn Kind> {
     all().iter().copied().find(|k| k.name() == name)
-}
-
-/// The kinds of a list that a word may mean: the one that is called so (`DatabricksJob`, `job`), else those whose last word it
-/// is (`pool`).
-pub fn called(list: &[&'static dyn Kind], word: &str) -> Vec<&'static dyn Kind> {
-    let is = |k: &&&'static dyn Kind| [k.name(), k.noun()].iter().any(|name| name.eq_ignore_ascii_case(word));
-    if let Some(kind) = list.iter().find(is) {
-        return vec![*kind];
-    }
-    let last = |k: &&'static dyn Kind| k.noun().rsplit(' ').next().is_some_and(|last| last.eq_ignore_ascii_case(word));
-    list.iter().copied().filter(last).collect()
 }
 
 /// A live object, brought into the shape of its kind's spec.

@@ -2,8 +2,9 @@
 
 use super::{Adopt, Ignore, Lifecycle};
 use crate::kinds::managed::ToolName;
+use crate::kinds::{self, Kind};
 use plumb_model::address::{Address, LONGEST_NAME};
-use plumb_model::yaml::{FileId, Gaps, Limits, Node, Problems, Span, nearest, parse, read};
+use plumb_model::yaml::{FileId, Gaps, Limits, Node, Problems, Span, parse, read};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -115,7 +116,8 @@ pub(super) fn open(node: &Node, role: DocumentRole, problems: &mut Problems) -> 
     let metadata = node.get("metadata")?;
     let Some(name) = metadata.get("name") else {
         if problems.len() == before {
-            problems.at(metadata.span, "missing field `name`", "`name` is required here");
+            // Reading it says that the name is missing, and which of its keys are none: the name may be one of them.
+            read::<Metadata>(metadata, problems);
         }
         return None;
     };
@@ -180,15 +182,16 @@ pub(super) fn lifecycle(text: &LifecycleText, gaps: &Gaps, problems: &mut Proble
 }
 
 /// Reports a kind that does not exist.
-pub(super) fn unknown_kind(kind: &str, span: Span, known: &[&str], problems: &mut Problems) {
-    let label = match nearest(kind, known.iter().copied()) {
+pub(super) fn unknown_kind(kind: &str, span: Span, known: &[&'static dyn Kind], problems: &mut Problems) {
+    let label = match kinds::suggestion(&kinds::names(known), kind) {
         _ if kind == "Project" => "the project stands in plumb.yaml, once".to_owned(),
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(question) => question,
         None => "not a kind that plumb knows".to_owned(),
     };
     let message = format!("unknown kind `{}`", kind.chars().take(80).collect::<String>());
     let problem = problems.at(span, message, label);
     if !known.is_empty() {
+        let known: Vec<&str> = known.iter().map(|kind| kind.name()).collect();
         problem.help(format!("known kinds: {}", known.join(", ")));
     }
 }

@@ -436,8 +436,7 @@ impl Documents<'_> {
         let found = self.kinds.iter().copied().find(|k| k.name() == name);
         if found.is_none() {
             let span = node.get("kind").map_or(node.span, |n| n.span);
-            let names: Vec<&str> = self.kinds.iter().map(|k| k.name()).collect();
-            document::unknown_kind(name, span, &names, problems);
+            document::unknown_kind(name, span, self.kinds, problems);
         }
         let managed = self.setup.project.kinds.as_ref().is_none_or(|list| list.iter().any(|k| k == name));
         if let Some(kind) = found.filter(|_| !managed && !self.earlier) {

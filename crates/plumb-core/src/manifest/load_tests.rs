@@ -544,6 +544,11 @@ fn a_document_without_a_name_or_with_anothers_is_looked_through_all_the_same() {
     let found = bad_manifest(&nameless);
     assert!(found.len() == 2 && found.iter().any(|f| f.contains("missing field `name`")), "{found:?}");
     assert!(found.iter().any(|f| f.contains("found the string \"often\"")), "{found:?}");
+    // A name that is spelled wrong is said to be, beside that none is there.
+    let misspelt = "apiVersion: plumb/v1\nkind: TestJob\nmetadata: {nmae: a, labels: {}}\nspec: {name: x}\n";
+    let found = bad_manifest(misspelt);
+    assert!(found.len() == 2 && found.iter().any(|f| f.contains("missing field `name`")), "{found:?}");
+    assert!(found.iter().any(|f| f.contains("unknown field `nmae` | did you mean `name`?")), "{found:?}");
     let twice = format!("{}{}", job("a", ""), job("a", broken));
     let found = bad_manifest(&twice);
     // It has the same title as well, which only follows.

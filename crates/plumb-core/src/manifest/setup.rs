@@ -83,7 +83,7 @@ fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn Kind], problems: 
     for (i, kind) in project.kinds.iter().flatten().enumerate() {
         if !names.contains(&kind.as_str()) {
             let span = spec.get("kinds").and_then(|k| k.items().get(i)).map_or(spec.span, |n| n.span);
-            document::unknown_kind(kind, span, &names, problems);
+            document::unknown_kind(kind, span, kinds, problems);
         }
     }
     for node in spec.get("env").map_or(&[][..], Node::items) {

@@ -35,6 +35,9 @@ pub struct FieldDoc {
     pub kind: &'static str,
     /// Below `spec`, lists without an index, a map's key as `*`; empty for the kind itself.
     pub path: String,
+    /// The map whose key the path left out, where it did: it is read as that of any entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub any_entry_of: Option<String>,
     /// In words: "list of objects".
     #[serde(rename = "type")]
     pub types: String,
@@ -65,6 +68,14 @@ pub struct FieldLine {
     /// Whether its fields are those of something around it, and so are not repeated.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recursive: bool,
+}
+
+/// A place that a path leads to.
+struct FoundPlace {
+    place: SchemaPlace<'static>,
+    required: bool,
+    path: String,
+    any_entry_of: Option<String>,
 }
 
 /// Why there is nothing to explain.
@@ -121,11 +132,12 @@ impl Explained {
     /// # Errors
     /// There is no such field.
     pub fn field(&self, path: &str, whole_tree: bool) -> Result<FieldDoc, UnknownField> {
-        let (place, required, shown) = self.find(path)?;
+        let FoundPlace { place, required, path, any_entry_of } = self.find(path)?;
         let mut around: Vec<*const Value> = place.inside().mapping().into_iter().collect();
         Ok(FieldDoc {
             kind: self.kind,
-            path: shown,
+            path,
+            any_entry_of,
             types: place.types(),
             required,
             default: place.default(),
@@ -145,10 +157,10 @@ impl Explained {
         paths
     }
 
-    fn find(&self, path: &str) -> Result<(SchemaPlace<'static>, bool, String), UnknownField> {
+    fn find(&self, path: &str) -> Result<FoundPlace, UnknownField> {
         let mut place = SchemaPlace::of(self.spec);
         if path.is_empty() {
-            return Ok((place, true, String::new()));
+            return Ok(FoundPlace { place, required: true, path: String::new(), any_entry_of: None });
         }
         let written = split(path).map_err(|why| UnknownField {
             message: format!("`{path}` is not the path of a field: {why}"),
@@ -157,6 +169,7 @@ impl Explained {
         let mut steps = written.iter().peekable();
         let mut shown: Vec<String> = Vec::new();
         let mut required = true;
+        let mut any_entry_of = None;
         if let Some(PathStep::Name(first)) = steps.peek() {
             let of_spec = place.members().contains_key(first.as_str());
             if first == "metadata" && !of_spec {
@@ -186,6 +199,19 @@ impl Explained {
             let Some(entry) = inside.entry() else {
                 return Err(self.unknown(name, inside, &shown.join(".")));
             };
+            let of_entry = entry.inside().members();
+            let next_fits = steps.peek().is_some_and(|next| {
+                let (PathStep::Name(next) | PathStep::Bracket(next)) = next;
+                of_entry.contains_key(next.as_str())
+            });
+            if let (PathStep::Name(_), Some(member), false) = (step, of_entry.get(name.as_str()), next_fits) {
+                // Nobody looks for an entry that is called as its own fields are: the key was left out.
+                any_entry_of = Some(shown.join("."));
+                place = member.place;
+                required = member.required;
+                shown.extend(["*".to_owned(), name.clone()]);
+                continue;
+            }
             place = entry;
             required = false;
             shown.push("*".to_owned());
@@ -194,7 +220,7 @@ impl Explained {
                 break;
             }
         }
-        Ok((place, required, shown.join(".")))
+        Ok(FoundPlace { place, required, path: shown.join("."), any_entry_of })
     }
 
     fn unknown(&self, name: &str, place: SchemaPlace<'_>, path: &str) -> UnknownField {
@@ -291,13 +317,8 @@ fn names(kinds: &[&'static dyn Kind], between: &str) -> String {
 }
 
 fn unknown_kind(word: &str) -> UnknownField {
-    let all = Explained::all();
-    let known = all.iter().flat_map(|one| [one.kind, one.noun]);
-    let hint = match nearest(word, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("kinds: {}", all.iter().map(|one| one.kind).collect::<Vec<_>>().join(", ")),
-    };
-    UnknownField { message: format!("no kind is called `{word}`"), hint }
+    let known: Vec<kinds::KindNames> = Explained::all().iter().map(|one| (one.kind, one.noun)).collect();
+    UnknownField { message: format!("no kind is called `{word}`"), hint: kinds::suggestion_or_list(&known, word) }
 }
 
 /// The text up to the end of its first sentence.

@@ -31,6 +31,18 @@ fn a_path_leads_through_lists_and_maps_without_an_index() {
     assert_eq!(field("job", "metadata.adopt").path, "metadata.adopt");
     assert_eq!(field("job", "metadata.lifecycle.ignore.until").types, "string");
     assert_eq!(field("Project", "targets.prod.databricks.host").path, "targets.*.databricks.host");
+    // A map's key that was left out: the field is that of any entry.
+    for (kind, path, whole) in [
+        ("Project", "targets.mode", "targets.*.mode"),
+        ("Project", "targets.databricks.host", "targets.*.databricks.host"),
+        ("Project", "targets.databricks.mode", "targets.*.mode"),
+        ("policy", "definition.type", "definition.*.type"),
+    ] {
+        let doc = field(kind, path);
+        let left_out = path != "targets.databricks.mode";
+        let map = left_out.then(|| path.split('.').next().unwrap());
+        assert_eq!((doc.path.as_str(), doc.any_entry_of.as_deref()), (whole, map), "{path}");
+    }
     // Types that hold themselves go on and on.
     assert_eq!(field("job", "tasks.for_each_task.task.task_key").types, "string");
 }
@@ -49,7 +61,8 @@ fn a_kind_is_found_by_what_people_call_it() {
     let failed = |word: &str| Explained::named(word).err().map(|e| format!("{}; {}", e.message, e.hint)).unwrap();
     assert_eq!(failed("pool"), "`pool` may be AirflowPool or DatabricksInstancePool; name the kind in full");
     assert_eq!(failed("DatabricksJobb"), "no kind is called `DatabricksJobb`; did you mean `DatabricksJob`?");
-    assert!(failed("table").contains("kinds: AirflowConnection, "));
+    assert_eq!(failed("jb"), "no kind is called `jb`; did you mean `DatabricksJob`?");
+    assert!(failed("table").contains("there are: AirflowConnection (Airflow connection), "));
 }
 
 #[test]
@@ -61,6 +74,7 @@ fn a_wrong_field_gets_the_right_one() {
             "did you mean `DatabricksJob.tasks.depends_on`?".into()
         )
     );
+    assert_eq!(unknown("job", "taks").1, "did you mean `DatabricksJob.tasks`?");
     // It is somewhere else.
     assert_eq!(unknown("job", "run_if").1, "did you mean `DatabricksJob.tasks.run_if`?");
     assert_eq!(
@@ -128,7 +142,7 @@ fn a_text_fits_the_terminal() {
     use super::super::{field_text, kinds_text};
     for width in [40, 80, 120] {
         for kind in Explained::all() {
-            let text = field_text(&kind.field("", false).unwrap(), width);
+            let text = field_text(&kind.field("", false).unwrap(), width, false);
             let wide = text.lines().filter(|line| line.starts_with("  ")).find(|line| line.chars().count() > width);
             assert_eq!(wide, None, "{} at {width}", kind.kind);
         }

@@ -42,7 +42,7 @@ use write::write;
   plumb import emr --target prod --name 'monthly-*' --pool
   plumb import emr --cluster j-2A7Q4M1N9KPLF --out manifests/migration
   plumb import emr --from airflow:sales_monthly --target prod
-  terraform show -json > state.json && plumb import emr --from state.json --target prod")]
+  terraform show -json > state.json && plumb import emr --from state.json")]
 pub struct EmrImport {
     /// Only pipelines and applications of this name, or with a cluster of this name; `*` stands for any characters
     #[arg(long, value_name = "PATTERN", conflicts_with = "cluster")]
