@@ -357,7 +357,20 @@ fn init_says_all_that_comes_next_in_one_list_that_fits_a_terminal() {
     world.remove("plumb.yaml");
     let ran = world.plumb("init --name demo --ci github").code(0);
     let (_, next) = ran.err.split_once("Next:\n").unwrap();
-    insta::assert_snapshot!(next, @"");
+    insta::assert_snapshot!(next.lines().take_while(|line| !line.starts_with("--- ")).collect::<Vec<_>>().join("\n"), @"
+      1. databricks auth login --profile prod  # unless ~/.databrickscfg has it
+      2. plumb import --all --target prod      # manifests of what is there
+      3. plumb plan --target prod              # changes nothing, and says so
+      4. set the repository's variables:
+         PLUMB_TARGET    prod: without it CI sees the sandbox alone
+         PLUMB_VERSION   a release, without its v
+         PLUMB_SHA256    the hash of its archive for Linux on x86-64
+         and those that .github/workflows/plan.yml lists
+      5. let a role and a principal trust the environment of each workflow
+    Or the example, without an account:
+         mv manifests/example.yaml.txt manifests/hello.yaml
+         plumb plan
+    ");
     assert!(ran.err.lines().all(|line| line.chars().count() <= 80), "{}", ran.err);
     world.remove(".github/workflows/plan.yml");
     // The project is there: only what the workflows take.
@@ -371,6 +384,7 @@ fn workflows_for_another_branch_are_told_with_their_lines() {
     world.remove("plumb.yaml");
     world.plumb("init --name demo --ci github").code(0).never_says("branch main");
     // A branch beside main is somebody's work; one in its place is not what the workflows run on.
+    world.commit("Begin");
     world.git(&["checkout", "-q", "-b", "work"]);
     world.git(&["branch", "-f", "main"]);
     world.plumb("init --ci github").code(0).never_says("branch main");

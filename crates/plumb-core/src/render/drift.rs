@@ -57,7 +57,8 @@ impl DriftWords {
                 let waits = counted(count, "change waits", "changes wait");
                 format!("No drift. {waits} for an apply: {}.", few(&waiting.iter().collect::<Vec<_>>()))
             }
-            (count, 0) => format!("Drift: {}, and nothing waits for an apply.", counted(count, "change", "changes")),
+            (1, 0) => "The one change is drift.".to_owned(),
+            (count, 0) => format!("All {count} changes are drift."),
             (count, rest) => {
                 let total = count + rest;
                 let are = if count == 1 { "is" } else { "are" };
@@ -66,7 +67,7 @@ impl DriftWords {
         };
         if *absent > 0 {
             let objects = counted(*absent, "object is", "objects are");
-            out.push_str(&format!(" {objects} not there: deleted live, or never applied."));
+            out.push_str(&format!(" {objects} not there, which counts as drift: deleted live, or never applied."));
         }
         out.push_str(&format!(" {} up to date.", counted(plan.unchanged, "resource", "resources")));
         if !plan.blocked.is_empty() {
