@@ -116,6 +116,10 @@ pub(super) fn refused(
     project: &Project,
     written: &[(PathBuf, render::Manifest)],
 ) -> Result<BTreeMap<usize, String>, Failure> {
+    // A project without a manifest is not tried out: there may be nothing for it to take over.
+    if written.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let mut texts = project.texts()?;
     let path = |file: &PathBuf| {
         let path = file.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
