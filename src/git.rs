@@ -116,6 +116,19 @@ impl Repo {
         &self.prefix
     }
 
+    /// The branch that is checked out, one without a commit too. `None` where none is.
+    pub fn branch(&self) -> Option<String> {
+        let head = self.repository.find_reference("HEAD").ok()?;
+        let name = head.symbolic_target().ok()??.strip_prefix("refs/heads/")?;
+        Some(name.to_owned())
+    }
+
+    /// Whether there is a branch of that name, here or at `origin`.
+    pub fn has_branch(&self, name: &str) -> bool {
+        let places = [format!("refs/heads/{name}"), format!("refs/remotes/origin/{name}")];
+        places.iter().any(|place| self.repository.find_reference(place).is_ok())
+    }
+
     /// Whether the history was cut off when it was fetched (`fetch-depth: 1`).
     pub fn is_shallow(&self) -> bool {
         self.repository.is_shallow()

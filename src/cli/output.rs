@@ -3,6 +3,7 @@
 use crate::ui::{Failure, Ui};
 use clap::{Args, ValueEnum};
 use plumb_core::plan::Plan;
+use plumb_core::plan::drift::DriftSplit;
 use plumb_core::render::compact::COMPACT_ABOVE;
 use plumb_core::render::page::{PageInput, page};
 use plumb_core::render::{self, ReportedFinding, Style};
@@ -80,6 +81,11 @@ impl Detail {
         (self.compact || self.full).then_some(self.compact)
     }
 
+    /// What drifted as a text, in short or whole.
+    fn drift_text(self, plan: &Plan, style: Style, is_terminal: bool) -> String {
+        render::drift_text(plan, &DriftSplit::of(plan), style, self.is_compact(plan, is_terminal))
+    }
+
     /// The plan as a text, in short or whole.
     pub fn text(self, plan: &Plan, style: Style, is_terminal: bool) -> String {
         if self.is_compact(plan, is_terminal) { render::compact_text(plan, style) } else { render::text(plan, style) }
@@ -146,7 +152,12 @@ impl Output {
         let is_terminal = ui.terminal && self.out.is_none();
         let text = match self.form() {
             Form::Text => {
-                let text = detail.text(plan, self.style(ui), is_terminal);
+                let style = self.style(ui);
+                let text = if by_hand {
+                    detail.text(plan, style, is_terminal)
+                } else {
+                    detail.drift_text(plan, style, is_terminal)
+                };
                 return if is_paged { self.show(&text, ui) } else { self.write(&text, ui) };
             }
             Form::Markdown => {

@@ -37,7 +37,7 @@ fn a_first_day() {
     "#);
     world.plumb("plan --detailed-exitcode").code(2);
     shows!(world.plumb("drift"), @r#"
-    Plan of demo for target dev, manifests at <Add etl>
+    Drift of demo for target dev, manifests at <Add etl>
 
       + create
 
@@ -52,7 +52,8 @@ fn a_first_day() {
           +       notebook_path: "/Shared/etl"
           + timeout_seconds: 3600
 
-    Plan: 1 to create, 0 to update, 0 to delete. 0 unchanged.
+    The one change is drift. 1 object is not there, which counts as drift: deleted live, or never
+      applied. 0 resources up to date.
     Digest: <digest>
     --- stderr
     read 0 objects with 4 requests in <time>
@@ -174,7 +175,7 @@ fn a_first_day() {
     ");
     world.sandbox.edit_job("etl", json!({"timeout_seconds": 60}));
     shows!(world.plumb("drift"), @r#"
-    Plan of demo for target dev, manifests at <Add etl>
+    Drift of demo for target dev, manifests at <Add etl>
 
     Note: DatabricksJob/etl: 1 field was changed live since the last apply
 
@@ -186,7 +187,7 @@ fn a_first_day() {
           ~ timeout_seconds = 60 -> 3600
                 # manifests/etl.yaml:11, changed live; wanted since <Add etl> by Ada: Add etl
 
-    Plan: 0 to create, 1 to update, 0 to delete. 0 unchanged.
+    The one change is drift. 0 resources up to date.
     Digest: <digest>
     --- stderr
     read 1 object with 5 requests in <time>

@@ -28,7 +28,7 @@ fn issues(github: &GitHub) -> Vec<Value> {
 #[test]
 fn drift_opens_an_issue_healing_closes_it() {
     let (world, github) = world();
-    world.plumb("ci drift").code(0).says("No changes.");
+    world.plumb("ci drift").code(0).says("No drift, and nothing waits for an apply. 1 resource up to date.");
     assert_eq!(issues(&github).len(), 0);
 
     world.sandbox.edit_job("a", json!({"timeout_seconds": 600}));
@@ -100,6 +100,46 @@ fn healing_applies_nothing_that_waits() {
         .code(2)
         .says("not healed: DatabricksJob/b: its kind is not healed");
     assert_eq!(world.sandbox.job("b")["settings"]["timeout_seconds"], 5);
+}
+
+#[test]
+fn no_drift_says_what_waits_for_an_apply() {
+    let (world, github) = world();
+    world.write("manifests/b.yaml", &job("b", ""));
+    world.commit_file("manifests/c.yaml", &job("c", ""), "Add b and c");
+    world.plumb("apply --yes").code(0);
+    world.remove("manifests/c.yaml");
+    world.edit("manifests/b.yaml", "/Shared/b", "/Shared/other");
+    world.commit("Change b, remove c");
+    let looked = world.plumb("ci drift").code(0);
+    looked
+        .says("Drift of demo for target dev, manifests at ")
+        .says("No drift. 2 changes wait for an apply: DatabricksJob/b and DatabricksJob/c. 1 resource up to date.")
+        .never_says("equals the manifests")
+        .never_says("/Shared/other");
+    assert_eq!(issues(&github).len(), 0);
+    // With drift both are told, and apart.
+    world.sandbox.edit_job("a", json!({"timeout_seconds": 600}));
+    world
+        .plumb("ci drift --no-issue")
+        .code(2)
+        .says("1 of 3 changes is drift, the rest waits for an apply. 0 resources up to date.")
+        .says("timeout_seconds = 600 -> 60")
+        .never_says("/Shared/other");
+    for form in ["--full", "--compact"] {
+        let shown = world.plumb(&format!("drift {form}")).code(2);
+        let drift = shown.out.find("\nDrift:\n").unwrap();
+        let waits = shown.out.find("\nNot drift, waits for an apply:\n").unwrap();
+        let at = |what: &str| shown.out.find(what).unwrap();
+        assert!(drift < at("timeout_seconds") && at("timeout_seconds") < waits, "{}", shown.out);
+        assert!(waits < at("DatabricksJob/b") && waits < at("DatabricksJob/c"), "{}", shown.out);
+        shown.says("1 of 3 changes is drift, the rest waits for an apply.");
+    }
+    // An object that is gone may never have been there.
+    world.plumb("apply --yes").code(0);
+    let id = world.sandbox.job("a")["job_id"].clone();
+    world.sandbox.post("/api/2.2/jobs/delete", json!({"job_id": id}));
+    world.plumb("drift").code(2).says("The one change is drift. 1 object is not there, which counts as drift: deleted live");
 }
 
 #[test]

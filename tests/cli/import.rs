@@ -171,12 +171,33 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     read 5 objects with 8 requests in <time>
     --- exit 0
     "#);
+    // A second time, before any apply.
+    shows!(world.plumb("import --all"), @"
+    --- stderr
+    read 5 objects with 4 requests in <time>
+    Nothing to import: all 5 objects have a manifest here already.
+    --- exit 0
+    ");
     world.plumb("apply --yes").code(0);
     world.plumb("plan --detailed-exitcode").code(0);
     shows!(world.plumb("import --all"), @"
     --- stderr
     read 5 objects with 4 requests in <time>
-    Nothing to import: every object belongs to a project.
+    Nothing to import: all 5 objects have a manifest here already.
+    --- exit 0
+    ");
+    // Those of one kind alone, and those that others own.
+    world.plumb("import pool --all").says("the one object has a manifest here already");
+    world.edit("plumb.yaml", "metadata: {name: demo}", "metadata: {name: other}");
+    world.remove("manifests/jobs/etl.yaml");
+    world.plumb("import --all").code(0).says("4 objects have a manifest here already, and 1 belongs to a project.");
+    for folder in ["clusters", "jobs", "policies", "pools"] {
+        std::fs::remove_dir_all(world.dir().join("manifests").join(folder)).unwrap();
+    }
+    shows!(world.plumb("import --all"), @"
+    --- stderr
+    read 5 objects with 4 requests in <time>
+    Nothing to import: all 5 objects belong to projects.
     --- exit 0
     ");
 }
@@ -280,7 +301,7 @@ fn init_writes_workflows_and_overwrites_none() {
         .says("plumb.yaml\n.github/actions/plumb/action.yml\n.github/workflows/build.yml\n.github/workflows/plan.yml\n")
         .says(".github/workflows/cost.yml\n")
         .says(".github/workflows/drift.yml is there and differs; it stays as it is")
-        .says("PLUMB_VERSION and PLUMB_SHA256");
+        .says("PLUMB_TARGET    prod: without it CI sees the sandbox alone\n     PLUMB_VERSION ");
     assert_eq!(world.read(".github/workflows/drift.yml"), "name: ours\n");
     // Those that plumb's own repository runs, but for the one that builds plumb.
     let own =
@@ -320,11 +341,12 @@ fn a_new_project_begins_with_init() {
     plumb.yaml
     --- stderr
     Next:
-      databricks auth login --profile prod                # unless ~/.databrickscfg has that profile
-      plumb import --all --target prod                    # manifests of what is there
-      plumb plan --target prod                            # changes nothing, and says so
-      mv manifests/example.yaml.txt manifests/hello.yaml  # or try the example, without an account
-      plumb plan                                          # what an apply to the sandbox would do
+      1. databricks auth login --profile prod  # unless ~/.databrickscfg has it
+      2. plumb import --all --target prod      # manifests of what is there
+      3. plumb plan --target prod              # changes nothing, and says so
+    Or the example, without an account:
+         mv manifests/example.yaml.txt manifests/hello.yaml
+         plumb plan
     --- exit 0
     ");
     insta::assert_snapshot!(world.read("plumb.yaml"), @r#"

@@ -201,11 +201,12 @@ fn init_writes_what_a_project_needs_and_keeps_what_is_there() {
     schemas/: what is there and differs stays as it is: AirflowPool.json
     .gitignore: `.plumb/` added
     Next:
-      databricks auth login --profile staging             # unless ~/.databrickscfg has that profile
-      plumb import --all --target staging                 # manifests of what is there
-      plumb plan --target staging                         # changes nothing, and says so
-      mv manifests/example.yaml.txt manifests/hello.yaml  # or try the example, without an account
-      plumb plan                                          # what an apply to the sandbox would do
+      1. databricks auth login --profile staging  # unless ~/.databrickscfg has it
+      2. plumb import --all --target staging      # manifests of what is there
+      3. plumb plan --target staging              # changes nothing, and says so
+    Or the example, without an account:
+         mv manifests/example.yaml.txt manifests/hello.yaml
+         plumb plan
     --- exit 0
     "#);
     insta::assert_snapshot!(world.read("plumb.yaml"), @r#"
@@ -336,4 +337,73 @@ fn a_repository_of_another_user_ends_no_validate() {
     }
     world.plumb("validate").code(0).says("git does not trust").says("valid for target dev");
     world.plumb("validate --output json").code(0);
+}
+
+#[test]
+fn a_project_in_a_project_is_begun_only_where_its_folder_is_named() {
+    let world = World::new();
+    let folder = world.dir().join("manifests/jobs");
+    std::fs::create_dir_all(&folder).unwrap();
+    let ran = world.plumb_in(&folder, &["init"]).code(64);
+    ran.says("this folder is in the project of ").says("plumb.yaml; nothing was written").says("`plumb -C . init`");
+    world.plumb_in(&folder, &["init", "--ci", "github"]).code(64);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    world.plumb_in(&folder, &["-C", ".", "init"]).code(0);
+    assert!(folder.join("plumb.yaml").exists());
+}
+
+#[test]
+fn init_says_all_that_comes_next_in_one_list_that_fits_a_terminal() {
+    let world = World::new();
+    world.remove("plumb.yaml");
+    let ran = world.plumb("init --name demo --ci github").code(0);
+    let (_, next) = ran.err.split_once("Next:\n").unwrap();
+    insta::assert_snapshot!(next.lines().take_while(|line| !line.starts_with("--- ")).collect::<Vec<_>>().join("\n"), @"
+      1. databricks auth login --profile prod  # unless ~/.databrickscfg has it
+      2. plumb import --all --target prod      # manifests of what is there
+      3. plumb plan --target prod              # changes nothing, and says so
+      4. set the repository's variables:
+         PLUMB_TARGET    prod: without it CI sees the sandbox alone
+         PLUMB_VERSION   a release, without its v
+         PLUMB_SHA256    the hash of its archive for Linux on x86-64
+         and those that .github/workflows/plan.yml lists
+      5. let a role and a principal trust the environment of each workflow
+    Or the example, without an account:
+         mv manifests/example.yaml.txt manifests/hello.yaml
+         plumb plan
+    ");
+    assert!(ran.err.lines().all(|line| line.chars().count() <= 80), "{}", ran.err);
+    world.remove(".github/workflows/plan.yml");
+    // The project is there: only what the workflows take.
+    let ran = world.plumb("init --ci github").code(0);
+    ran.says("  1. set the repository's variables:\n     PLUMB_TARGET    the target: without").never_says("auth login");
+}
+
+#[test]
+fn workflows_for_another_branch_are_told_with_their_lines() {
+    let world = World::new();
+    world.remove("plumb.yaml");
+    world.plumb("init --name demo --ci github").code(0).never_says("branch main");
+    // A branch beside main is somebody's work; one in its place is not what the workflows run on.
+    world.commit("Begin");
+    world.git(&["checkout", "-q", "-b", "work"]);
+    world.git(&["branch", "-f", "main"]);
+    world.plumb("init --ci github").code(0).never_says("branch main");
+    world.git(&["branch", "-D", "main"]);
+    let ran = world.plumb("init --ci github").code(0);
+    let ran = ran.says("the workflows run on the branch main, and this one is work: rename it (`git branch -m main`)");
+    for line in ran.err.lines().filter_map(|line| line.strip_prefix("  .github/")) {
+        let (file, lines) = line.split_once(':').unwrap();
+        let text = world.read(&format!(".github/{file}"));
+        for at in lines.split(',') {
+            assert!(text.lines().nth(at.parse::<usize>().unwrap() - 1).unwrap().contains("main"), "{line}");
+        }
+    }
+    let ran = ran.says("  .github/workflows/apply.yml:");
+    // What was changed is not told of any more.
+    world.edit(".github/workflows/apply.yml", "branches: [main]", "branches: [work]");
+    ran.says("apply.yml:");
+    world.plumb("init --ci github").code(0).says("board.yml:").never_says("apply.yml:");
+    // Nor is GitLab's, which says itself which branch it is.
+    world.plumb("init --ci gitlab").code(0).never_says("branch main");
 }

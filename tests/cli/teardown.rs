@@ -119,7 +119,7 @@ fn the_gates_are_shown_and_a_plan_terminates_nothing() {
     "#);
     world.plumb("plan --detailed-exitcode").code(2);
     shows!(world.plumb("drift"), @r#"
-    Plan of demo for target dev, manifests at <Take it down>
+    Drift of demo for target dev, manifests at <Take it down>
 
       * mark for teardown
 
@@ -144,7 +144,7 @@ fn the_gates_are_shown_and_a_plan_terminates_nothing() {
         holds  busy       nothing runs
         next: `plumb apply --allow-teardown` terminates it
 
-    Plan: 0 to create, 0 to update, 1 to mark for teardown, 0 to delete. 0 unchanged.
+    No drift. 1 change waits for an apply: EmrCluster/legacy/<emr bau-new>. 0 resources up to date.
     Digest: <digest>
     --- stderr
     read 3 objects with 10 requests in <time>

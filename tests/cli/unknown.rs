@@ -84,13 +84,12 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
     assert_eq!(live["trigger"]["future_event"], json!({"job": 7, "api_token": "s3cr3t-value"}));
     assert_eq!(world.sandbox.job("report")["settings"]["future_policy_id"], "p-2");
     shows!(world.plumb("drift -q"), @"
-    Plan of demo for target dev, manifests at <Import>
+    Drift of demo for target dev, manifests at <Import>
 
     Note: future_policy_id: a setting that plumb does not know, kept on 2 jobs
     Note: DatabricksJob/etl: 1 setting that plumb does not know is kept: trigger.future_event
 
-    No changes. The workspace equals the manifests.
-    2 resources up to date.
+    No drift, and nothing waits for an apply. 2 resources up to date.
     Digest: <digest>
     --- exit 0
     ");

@@ -77,7 +77,8 @@ fn what_is_said_elsewhere_or_changed_in_git_is_left_and_told() {
     world.write("manifests/a.yaml", MANIFEST);
     world.edit("manifests/a.yaml", "team: data", "team: web");
     world.commit("Another team");
-    world.plumb("drift --write").code(2).says(told);
+    let ran = world.plumb("drift --write").code(2).says(told);
+    ran.says("1 change is no drift and is left to an apply: DatabricksJob/a (`plumb plan`).");
     let text = world.read("manifests/a.yaml");
     assert!(text.contains("timeout_seconds: 600 ") && text.contains("{team: web}"), "{text}");
 }

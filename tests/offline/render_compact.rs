@@ -136,6 +136,7 @@ fn what_is_written_into_manifests_points_where_it_is_written() {
           ~ timeout_seconds = 600 -> 21600   # manifests/audience.yaml:14
 
     To write: 1 field of 1 resource.
-    2 changes are no drift and are left to an apply: `plumb plan`.
+    2 changes are no drift and are left to an apply: DatabricksJob/audience and
+      DatabricksJob/new (`plumb plan`).
     ");
 }

@@ -14,7 +14,7 @@ use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
 use plumb_core::plan::Plan;
-use plumb_core::plan::drift::{LeftOut, drift, heal};
+use plumb_core::plan::drift::{DriftSplit, LeftOut, drift, heal};
 use plumb_core::render::metrics::{Measured, metrics};
 use plumb_core::render::notice::{News, slack, webhook};
 use plumb_core::render::value::visible;
@@ -87,8 +87,10 @@ pub async fn run(global: &Global, args: CiDriftArgs, ui: &Ui) -> Result<ExitCode
         decided = session.decide(&Selected::default(), None, ui).await?;
         took = begun.elapsed();
     }
-    let left = drift(&decided.decision.plan);
-    ui.data(&render::text(&left, render::Style { colour: ui.colour, width: ui.width }))?;
+    let plan = &decided.decision.plan;
+    let left = drift(plan);
+    let style = render::Style { colour: ui.colour, width: ui.width };
+    ui.data(&render::drift_text(&left, &DriftSplit::of(plan), style, false))?;
     let measured = Measured {
         at: jiff::Timestamp::now().as_second(),
         seconds: took.as_secs_f64(),

@@ -129,7 +129,7 @@ const LEGEND: [&str; 4] = [" create", " update in place", " take over an existin
 
 /// What says nothing new to whoever reads a story: a plan's head, that something drifted where each field says so, and counts
 /// of what is fine or was listed.
-const KNOWN: [&str; 4] = ["Plan of ", "Note: ", " resources up to date.", " problem in "];
+const KNOWN: [&str; 5] = ["Plan of ", "Drift of ", "Note: ", " resources up to date.", " problem in "];
 
 /// A command's output without what says nothing new: empty lines; of a plan its legend, its digest and how to see all of it.
 fn essence(text: &str) -> String {

@@ -1,14 +1,15 @@
 //! What an import leaves out, and how that is said: what could not be read, and what `validate` would refuse.
 
 use super::{Import, KindRef, named};
-use crate::cli::session::Project;
+use crate::cli::session::{Project, Session};
 use crate::observe::RefusedKinds;
 use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::kinds::{Role, Whose};
 use plumb_core::manifest;
 use plumb_core::plan::Live;
 use plumb_core::render::{self, value::visible};
-use std::collections::BTreeMap;
+use plumb_model::address::Address;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// More of a kind than this are counted, not listed.
@@ -68,11 +69,57 @@ pub(super) fn of_listings(args: &Import, live: &Live, refused: &RefusedKinds, ui
     Ok(left)
 }
 
+/// Why there is nothing to import: what has a manifest here, and what others own.
+pub(super) fn nothing(args: &Import, session: &Session, live: &Live) -> Result<String, Failure> {
+    let desired = &session.project.desired;
+    let addresses: BTreeSet<&Address> = desired.resources.iter().map(|resource| &resource.address).collect();
+    let adopted: BTreeSet<(&str, &str)> =
+        desired.resources.iter().filter_map(|r| Some((r.kind.name(), r.adopt.as_deref()?))).collect();
+    let asked = args.kind.as_deref().map(named).transpose()?;
+    let is_asked = |kind: &KindRef| asked.as_ref().is_none_or(|list| list.iter().any(|one| one.name() == kind.name()));
+    let (mut here, mut others) = (0, 0);
+    for kind in session.project.kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_asked) {
+        for found in live.of(kind.name()) {
+            let owner = found.mark.as_ref().map(|mark| &mark.owner);
+            let is_ours = owner.is_some_and(|owner| {
+                owner.project == desired.project.name
+                    && owner.target == desired.mark_target()
+                    && addresses.contains(&owner.address)
+            });
+            if is_ours || adopted.contains(&(kind.name(), found.seen.id.as_str())) {
+                here += 1;
+            } else if owner.is_some() {
+                others += 1;
+            }
+        }
+    }
+    let all = |count: usize| if count == 1 { "the one object".to_owned() } else { format!("all {count} objects") };
+    let has = |count: usize| if count == 1 { "has" } else { "have" };
+    let belongs = |count: usize| if count == 1 { "belongs to a project" } else { "belong to projects" };
+    Ok(match (here, others) {
+        (0, 0) => "Nothing to import: no object is there that plumb could take over.".to_owned(),
+        (here, 0) => format!("Nothing to import: {} {} a manifest here already.", all(here), has(here)),
+        (0, others) => format!("Nothing to import: {} {}.", all(others), belongs(others)),
+        (here, others) => {
+            let objects = render::counted(here, "object", "objects");
+            format!(
+                "Nothing to import: {objects} {} a manifest here already, and {others} {}.",
+                has(here),
+                belongs(others)
+            )
+        }
+    })
+}
+
 /// Which of the manifests `validate` would refuse, by their index, and why.
 pub(super) fn refused(
     project: &Project,
     written: &[(PathBuf, render::Manifest)],
 ) -> Result<BTreeMap<usize, String>, Failure> {
+    // A project without a manifest is not tried out: there may be nothing for it to take over.
+    if written.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let mut texts = project.texts()?;
     let path = |file: &PathBuf| {
         let path = file.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");

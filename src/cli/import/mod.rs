@@ -98,7 +98,7 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
     limits.say(ui);
     if texts.is_empty() {
         if left.count == 0 {
-            ui.status("Nothing to import: every object belongs to a project.");
+            ui.status(&left::nothing(&args, &session, &live)?);
         }
         return Ok(left.code());
     }

@@ -4,9 +4,11 @@
 //! takes a release in place of building plumb.
 
 use super::files::NewFiles;
+use super::next::NextSteps;
 use crate::git::Repo;
 use crate::ui::{Failure, Ui};
 use clap::ValueEnum;
+use plumb_core::render::value::visible;
 use std::path::Path;
 
 /// Where the pipelines run.
@@ -15,6 +17,9 @@ pub enum CiService {
     Github,
     Gitlab,
 }
+
+/// The branch that the workflows are for.
+const MAIN: &str = "main";
 
 /// What is written for GitHub, by its path in the repository.
 const GITHUB: [(&str, &str); 9] = [
@@ -40,16 +45,28 @@ impl CiService {
         }
     }
 
-    /// What is to be done before they run.
-    fn next(self) -> &'static str {
+    /// What is to be done before they run, a step each. `target`: the one that they are for, where it is known.
+    fn next(self, target: Option<&str>) -> Vec<String> {
         match self {
-            CiService::Github => {
-                "Next: set the repository's variables PLUMB_VERSION and PLUMB_SHA256 (a release and the hash of its archive), and \
-                 those that plan.yml lists; then let a role and a principal trust the environments of each workflow."
-            }
-            CiService::Gitlab => {
-                "Next: set the project's CI/CD variables that .gitlab-ci.yml lists, and make a pipeline schedule for drift."
-            }
+            CiService::Github => vec![
+                format!(
+                    "set the repository's variables:\n\
+                     PLUMB_TARGET    {}: without it CI sees the sandbox alone\n\
+                     PLUMB_VERSION   a release, without its v\n\
+                     PLUMB_SHA256    the hash of its archive for Linux on x86-64\n\
+                     and those that .github/workflows/plan.yml lists",
+                    target.unwrap_or("the target")
+                ),
+                "let a role and a principal trust the environment of each workflow".to_owned(),
+            ],
+            CiService::Gitlab => vec![
+                format!(
+                    "set PLUMB_TARGET ({}) and PLUMB_VERSION in .gitlab-ci.yml,\n\
+                     and the project's CI/CD variables that it lists",
+                    target.unwrap_or("the target")
+                ),
+                "make a pipeline schedule for drift".to_owned(),
+            ],
         }
     }
 }
@@ -69,17 +86,62 @@ pub fn check_place(dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes what is not there yet. Nothing is overwritten.
+/// Writes what is not there yet. Nothing is overwritten. `next` gets what is to be done with what was written, for `target`.
 ///
 /// # Errors
 /// A file cannot be written; those before it are.
-pub fn write(dir: &Path, service: CiService, ui: &Ui) -> Result<(), Failure> {
+pub(super) fn write(
+    dir: &Path,
+    service: CiService,
+    target: Option<&str>,
+    next: &mut NextSteps,
+    ui: &Ui,
+) -> Result<(), Failure> {
     let mut new = NewFiles::new(dir, ui);
     for (path, text) in service.files() {
         new.write(path, text)?;
     }
     if new.tell()? > 0 {
-        ui.status(service.next());
+        service.next(target).into_iter().for_each(|step| next.add(step));
+    }
+    if let Some(said) = other_branch(dir, service) {
+        ui.warn(&said);
     }
     Ok(())
+}
+
+/// Where the files are for another branch than the repository has: that, and the lines to change. GitLab says itself which branch
+/// is the default.
+fn other_branch(dir: &Path, service: CiService) -> Option<String> {
+    let repo = Repo::open(dir).ok()??;
+    let branch = repo.branch()?;
+    if branch == MAIN || repo.has_branch(MAIN) {
+        return None;
+    }
+    let mut places = Vec::new();
+    for (path, _) in service.files() {
+        // As it is there: somebody may have changed it already.
+        let Ok(text) = std::fs::read_to_string(dir.join(path)) else { continue };
+        let named = text.lines().enumerate().filter(|(_, line)| names_main(line));
+        let lines: Vec<String> = named.map(|(at, _)| (at + 1).to_string()).collect();
+        if !lines.is_empty() {
+            places.push(format!("\n  {path}:{}", lines.join(",")));
+        }
+    }
+    (!places.is_empty()).then(|| {
+        format!(
+            "the workflows run on the branch {MAIN}, and this one is {}: rename it (`git branch -m {MAIN}`), or change these lines:{}",
+            visible(&branch),
+            places.concat()
+        )
+    })
+}
+
+/// Whether a line of a workflow says which branch it is for.
+fn names_main(line: &str) -> bool {
+    let line = line.trim_start();
+    !line.starts_with('#')
+        && [format!("[{MAIN}]"), format!("refs/heads/{MAIN}"), format!("base={MAIN}")]
+            .iter()
+            .any(|name| line.contains(name))
 }

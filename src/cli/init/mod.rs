@@ -2,12 +2,15 @@
 
 mod ci;
 mod files;
+mod next;
 
 use super::Global;
+use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
 use ci::CiService;
 use clap::Args;
 use files::NewFiles;
+use next::NextSteps;
 use plumb_core::{manifest, schemas};
 use std::path::{Path, PathBuf};
 
@@ -16,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// Targets are the sandbox, an emulator on this machine, and those that --target names; without it a terminal is asked, and
 /// elsewhere there is one, prod. Each signs in with the profile of its name in ~/.databrickscfg. With --ci also what plans
 /// merge and pull requests, applies what was merged and looks for drift; in a project that is there already, these alone. Nothing
-/// is overwritten.
+/// is overwritten. In a folder of another project it begins one only where `-C` names that folder.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb init
@@ -53,6 +56,9 @@ pub fn run(global: &Global, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
     if file.exists() {
         return in_project(&dir, args, ui);
     }
+    if global.project.is_none() {
+        check_outer()?;
+    }
     let failed = |e: std::io::Error| Failure::error(format!("{}: {e}", dir.display()));
     std::fs::create_dir_all(&dir).map_err(failed)?;
     if args.ci.is_some() {
@@ -70,11 +76,24 @@ pub fn run(global: &Global, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
     // Last: what went wrong before can be tried again.
     new.write("plumb.yaml", &project(&name, &targets))?;
     new.tell()?;
+    let mut next = NextSteps::default();
+    next.of_project(&targets);
     if let Some(service) = args.ci {
-        ci::write(&dir, service, ui)?;
+        ci::write(&dir, service, targets.first().map(String::as_str), &mut next, ui)?;
     }
-    tell_next(&targets, ui);
+    next.with_example();
+    next.tell(ui);
     Ok(ExitCode::Ok)
+}
+
+/// Refuses a folder of another project: two projects would own what is in it, and one begun there is seldom meant.
+fn check_outer() -> Result<(), Failure> {
+    let Ok(outer) = settings::project_dir(None) else { return Ok(()) };
+    let failure = Failure::usage(format!(
+        "this folder is in the project of {}; nothing was written",
+        outer.join("plumb.yaml").display()
+    ));
+    Err(failure.hint("run it in that project's folder; to begin another project here all the same: `plumb -C . init`"))
 }
 
 /// What can be added to a project that is there already.
@@ -93,7 +112,10 @@ fn in_project(dir: &Path, args: Init, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(failure.hint("add the target to `spec.targets` of plumb.yaml"));
     }
     ci::check_place(dir)?;
-    ci::write(dir, service, ui).map(|()| ExitCode::Ok)
+    let mut next = NextSteps::default();
+    ci::write(dir, service, None, &mut next, ui)?;
+    next.tell(ui);
+    Ok(ExitCode::Ok)
 }
 
 /// Refuses a name that could not stand in an address or a mark.
@@ -150,21 +172,4 @@ spec:
 {targets}  guards: {{maxDeletes: 3, maxChangePercent: 30}}
 "
     )
-}
-
-/// Tells the commands that come next.
-fn tell_next(targets: &[String], ui: &Ui) {
-    let mut steps = Vec::new();
-    if let Some(target) = targets.first() {
-        steps.push((format!("databricks auth login --profile {target}"), "unless ~/.databrickscfg has that profile"));
-        steps.push((format!("plumb import --all --target {target}"), "manifests of what is there"));
-        steps.push((format!("plumb plan --target {target}"), "changes nothing, and says so"));
-    }
-    steps.push((format!("mv {EXAMPLE} manifests/hello.yaml"), "or try the example, without an account"));
-    steps.push(("plumb plan".to_owned(), "what an apply to the sandbox would do"));
-    let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-    ui.status("Next:");
-    for (command, why) in steps {
-        ui.status(&format!("  {command:width$}  # {why}"));
-    }
 }

@@ -338,7 +338,7 @@ fn choose_profile(
         let Some(profiles) = profiles else {
             return Err(AuthError::Profile(format!(
                 "profile `{name}` is wanted, but there is no Databricks configuration file: run \
-                 `databricks configure --profile {name}`, or name the file in DATABRICKS_CONFIG_FILE"
+                 `databricks auth login --profile {name}`, or name the file in DATABRICKS_CONFIG_FILE"
             )));
         };
         if profiles.get(&name).is_none() {

@@ -172,7 +172,7 @@ fn every_mistake_says_how_to_mend_it() {
     for (env, file, host, profile, part) in [
         (&[][..], None, None, None, "DATABRICKS_HOST"),
         (&[], Some("[DEFAULT]\ntoken = t"), None, None, "no Databricks workspace"),
-        (&[], None, None, Some("dev"), "databricks configure --profile dev"),
+        (&[], None, None, Some("dev"), "databricks auth login --profile dev"),
         (&[], Some(FILE), None, Some("dev"), "the file has: DEFAULT, a, b, b2"),
         (&[], Some(FILE), None, Some("__settings__"), "reserved"),
         (&[], Some(FILE), Some(B), None, "b, b2"),

@@ -39,6 +39,38 @@ pub fn drift(plan: &Plan) -> Plan {
     plan
 }
 
+/// Which changes of a plan are drift, and which only wait for an apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DriftSplit {
+    /// Those of which something at least is drift: addresses with the ids of their objects.
+    drifted: BTreeSet<(Address, Option<String>)>,
+    /// How many those are.
+    pub drifts: usize,
+    /// Those of which nothing is, in the plan's order.
+    pub waiting: Vec<Address>,
+    /// How many of those that are drift are of objects that are not there: nothing live says whether one ever was.
+    pub absent: usize,
+}
+
+impl DriftSplit {
+    /// Splits a whole plan. Linear in its changes and their fields.
+    pub fn of(plan: &Plan) -> DriftSplit {
+        let left = drift(plan);
+        let absent = left.changes.iter().filter(|change| change.action == Action::Create).count();
+        let drifts = left.changes.len();
+        let drifted = left.changes.into_iter().map(|change| (change.address, change.id)).collect();
+        let mut split = DriftSplit { drifted, drifts, waiting: Vec::new(), absent };
+        let waiting = plan.changes.iter().filter(|change| !split.is_drift(change));
+        split.waiting = waiting.map(|change| change.address.clone()).collect();
+        split
+    }
+
+    /// Whether something at least of one of the plan's changes is drift.
+    pub fn is_drift(&self, change: &Change) -> bool {
+        self.drifted.contains(&(change.address.clone(), change.id.clone()))
+    }
+}
+
 fn waits(origin: Option<ChangeOrigin>) -> bool {
     origin == Some(ChangeOrigin::Manifest)
 }

@@ -11,6 +11,7 @@ pub mod cost;
 mod cutover;
 mod decisions;
 pub mod diagnosis;
+mod drift;
 pub mod emr;
 mod findings;
 pub mod forecast;
@@ -37,6 +38,7 @@ pub mod value;
 
 pub use applied::{Applied, applied, applied_json};
 pub use decisions::{decision_findings, decisions, decisions_json};
+pub use drift::drift_text;
 pub use findings::{Level, ReportedFinding, drift};
 pub use json::{json, shown};
 pub use junit::junit;
@@ -74,7 +76,11 @@ impl Default for Style {
 /// What plan this is: project, target, commit, base.
 fn head(plan: &Plan) -> String {
     // Nobody is to take it for the whole.
-    let sort = if plan.partial.is_some() { "PARTIAL plan" } else { "Plan" };
+    headed(if plan.partial.is_some() { "PARTIAL plan" } else { "Plan" }, plan)
+}
+
+/// The same for what is called otherwise.
+fn headed(sort: &str, plan: &Plan) -> String {
     let mut out = format!("{sort} of {} for target {}", visible(&plan.project), visible(&plan.target));
     if let Some(head) = &plan.head {
         out.push_str(&format!(", manifests at {}", visible(head)));

@@ -2,6 +2,7 @@
 
 use super::body::{self, BodyLine, Sign};
 use super::compact::{self, CREATED, ChangeGroup, FIELDS, NAMES, PlanGroups};
+use super::drift::{self, DriftWords, few};
 use super::value::{columns, fitted, hung, quoted, visible, wrapped};
 use super::{
     NARROWEST, Style, counted, cutover, drifted, head, lasting, nothing_to_do, only_marks, partial, sort, summary,
@@ -9,6 +10,7 @@ use super::{
 };
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, Plan, SourceLine};
 use anstyle::{AnsiColor, Style as Ink};
+use plumb_model::address::Address;
 
 /// Where the text of a resource's fields starts: six columns, the sign, a space.
 const INDENT: usize = 8;
@@ -20,14 +22,20 @@ const BELOW: usize = 8;
 ///
 /// Deterministic: the same plan and style give the same bytes. Without colour there is no escape sequence in it.
 pub fn text(plan: &Plan, style: Style) -> String {
-    let mut page = Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style } };
-    page.line(Ink::new().bold(), &head(plan));
+    whole(plan, style, None)
+}
+
+/// The same of what drifted, where there are words for it.
+pub(super) fn whole(plan: &Plan, style: Style, words: Option<DriftWords>) -> String {
+    let mut page = Page::new(style, words);
+    page.line(Ink::new().bold(), &page.head(plan));
     page.partial(plan);
     page.notes(plan);
     if !plan.changes.is_empty() {
         page.legend(plan);
-        for change in &plan.changes {
-            page.change(change);
+        for (section, changes) in page.sections(plan.changes.iter().collect(), |change| change) {
+            page.section(section);
+            changes.iter().for_each(|change| page.change(change));
         }
     }
     page.tail(plan, None);
@@ -38,15 +46,23 @@ pub fn text(plan: &Plan, style: Style) -> String {
 ///
 /// As deterministic as [`text`], and as free of escape sequences without colour.
 pub fn compact_text(plan: &Plan, style: Style) -> String {
-    let mut page = Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style } };
+    short(plan, style, None)
+}
+
+/// The same of what drifted, where there are words for it.
+pub(super) fn short(plan: &Plan, style: Style, words: Option<DriftWords>) -> String {
+    let mut page = Page::new(style, words);
     let groups = compact::groups(plan);
-    page.line(Ink::new().bold(), &head(plan));
+    page.line(Ink::new().bold(), &page.head(plan));
     page.partial(plan);
     page.noted(&groups);
     if !groups.changes.is_empty() {
         page.legend(plan);
         page.gap();
-        groups.changes.iter().for_each(|group| page.group(group));
+        for (section, groups) in page.sections(groups.changes.iter().collect(), |group| group.changes[0]) {
+            page.section(section);
+            groups.iter().for_each(|group| page.group(group));
+        }
     }
     page.tail(plan, Some(&groups));
     page.out
@@ -57,7 +73,7 @@ pub fn compact_text(plan: &Plan, style: Style) -> String {
 ///
 /// What only waits to be applied is counted, and is not shown: nothing is done to it.
 pub fn write_back_text(plan: &Plan, style: Style) -> String {
-    let mut page = Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style } };
+    let mut page = Page::new(style, None);
     let (taken, rest) = write_back(plan);
     let (project, target) = (visible(&plan.project), visible(&plan.target));
     let title = format!("Into the manifests of {project}: what was changed live in target {target}");
@@ -76,16 +92,16 @@ pub fn write_back_text(plan: &Plan, style: Style) -> String {
     let fields = counted(taken.iter().map(|change| change.fields.len()).sum(), "field", "fields");
     let resources = counted(taken.len(), "resource", "resources");
     page.line(Ink::new().bold(), &format!("To write: {fields} of {resources}."));
-    if rest > 0 {
-        let rest = counted(rest, "change is no drift and is", "changes are no drift and are");
-        page.line(FAINT, &format!("{rest} left to an apply: `plumb plan`."));
+    if !rest.is_empty() {
+        let count = counted(rest.len(), "change is no drift and is", "changes are no drift and are");
+        page.hung(FAINT, "", &format!("{count} left to an apply: {} (`plumb plan`).", few(&rest)), 2);
     }
     page.out
 }
 
-/// The fields that were changed live, from what the manifest says to what is live, and how many changes have none.
-fn write_back(plan: &Plan) -> (Vec<Change>, usize) {
-    let mut rest = 0;
+/// The fields that were changed live, from what the manifest says to what is live, and what has others, in the plan's order.
+fn write_back(plan: &Plan) -> (Vec<Change>, Vec<&Address>) {
+    let mut rest = Vec::new();
     let turned = |field: &FieldChange| FieldChange {
         op: match field.op {
             Op::Add => Op::Remove,
@@ -102,10 +118,12 @@ fn write_back(plan: &Plan) -> (Vec<Change>, usize) {
         let is_drift = |field: &&FieldChange| field.origin == Some(ChangeOrigin::Drift);
         let fields: Vec<FieldChange> = change.fields.iter().filter(is_drift).map(turned).collect();
         if fields.is_empty() || !matches!(change.action, Action::Update | Action::Replace) {
-            rest += 1;
+            rest.push(&change.address);
             return None;
         }
-        rest += usize::from(fields.len() < change.fields.len());
+        if fields.len() < change.fields.len() {
+            rest.push(&change.address);
+        }
         Some(Change { fields, ..Change::new(change.address.clone(), Action::Update) })
     });
     (taken.collect(), rest)
@@ -124,7 +142,10 @@ impl Page {
     }
 
     fn end(&mut self, plan: &Plan) {
-        if plan.is_empty() {
+        if let Some(words) = &self.words {
+            let ink = if plan.is_empty() { GOOD } else { Ink::new().bold() };
+            self.hung(ink, "", &words.end(plan), 2);
+        } else if plan.is_empty() {
             self.line(GOOD, &format!("No changes. {}", nothing_to_do(plan)));
             let up_to_date = counted(plan.unchanged, "resource up to date", "resources up to date");
             self.line(Ink::new(), &format!("{up_to_date}."));
@@ -252,9 +273,33 @@ fn ink(action: Action) -> Ink {
 struct Page {
     out: String,
     style: Style,
+    words: Option<DriftWords>,
 }
 
 impl Page {
+    fn new(style: Style, words: Option<DriftWords>) -> Page {
+        Page { out: String::new(), style: Style { width: style.width.max(NARROWEST), ..style }, words }
+    }
+
+    fn head(&self, plan: &Plan) -> String {
+        self.words.as_ref().map_or_else(|| head(plan), |_| drift::head(plan))
+    }
+
+    /// What is shown, below the headings that it takes: one without words where there is no drift to tell from the rest.
+    fn sections<'a, T: Copy>(&self, all: Vec<T>, change: impl Fn(T) -> &'a Change) -> Vec<(&'static str, Vec<T>)> {
+        match &self.words {
+            Some(words) => words.sections(all, change),
+            None => vec![("", all)],
+        }
+    }
+
+    fn section(&mut self, heading: &str) {
+        if !heading.is_empty() {
+            self.gap();
+            self.line(Ink::new().bold(), heading);
+        }
+    }
+
     fn paint(&mut self, ink: Ink, text: &str) {
         if self.style.colour && ink != Ink::new() && !text.is_empty() {
             self.out.push_str(&format!("{ink}{text}{ink:#}"));
