@@ -97,7 +97,7 @@ fn a_commit_explains_only_what_was_applied_from_it() {
             ("what was applied", &first[..12], hash(1), Some(1), ""),
             ("files that were not committed", &first[..12], hash(7), None, "files were not committed"),
             ("a commit that is not here", unknown, hash(1), None, "is not in this repository"),
-            ("no commit at all", NO_COMMIT, hash(1), None, ""),
+            ("no commit at all", Rev::NO_COMMIT, hash(1), None, ""),
         ] {
             let mut mark = mark("bau/prod/DatabricksInstancePool/a", &hash);
             mark.rev.as_mut().unwrap().commit = commit.into();

@@ -139,7 +139,10 @@ fn no_drift_says_what_waits_for_an_apply() {
     world.plumb("apply --yes").code(0);
     let id = world.sandbox.job("a")["job_id"].clone();
     world.sandbox.post("/api/2.2/jobs/delete", json!({"job_id": id}));
-    world.plumb("drift").code(2).says("The one change is drift. 1 object is not there, which counts as drift: deleted live");
+    world
+        .plumb("drift")
+        .code(2)
+        .says("The one change is drift. 1 object is not there, which counts as drift: deleted live");
 }
 
 #[test]
