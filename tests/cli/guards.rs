@@ -88,7 +88,7 @@ fn too_much_at_once() {
     }
     world.commit("Move four notebooks");
     world.plumb("plan").code(3).says(
-        "  ! 4 of 10 owned objects would change, 40 %; `guards.maxChangePercent` allows 30 %, which\n    is 3 of 10\n",
+        "  ! 4 of 10 owned objects would change, 40 %; `guards.maxChangePercent` allows 30 %, which is 3 of\n    10\n",
     );
     world.plumb("apply --yes").code(3);
     assert_eq!(world.sandbox.writes(), [""; 0]);

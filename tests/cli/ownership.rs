@@ -349,7 +349,10 @@ fn a_job_of_a_bundle_is_taken_over_only_when_the_manifest_names_the_bundle() {
     // Nor by its name, without `adopt`.
     let adopt = format!("  adopt:\n    dev: '{id}'\n");
     world.edit(path, &adopt, "");
-    world.plumb("plan -q").says("and carries no mark; a\n    Databricks bundle manages it").says("takeFrom: bundle");
+    world
+        .plumb("plan -q")
+        .says("and carries no mark; a\n    Databricks bundle manages it")
+        .says("`metadata.takeFrom:\n      bundle`");
     world.edit(path, "metadata:\n", &format!("metadata:\n{adopt}"));
     assert_eq!(world.sandbox.writes(), [""; 0]);
     take("bundle");
