@@ -14,6 +14,7 @@ fn server() -> Option<PathBuf> {
     SERVER.get_or_init(install).clone()
 }
 
+#[allow(clippy::print_stderr)]
 fn install() -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);

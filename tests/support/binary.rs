@@ -160,6 +160,11 @@ pub struct Ran {
     pub shown: String,
 }
 
+/// A text as one line.
+fn unbroken(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl Ran {
     /// Insists on an exit code.
     #[track_caller]
@@ -168,16 +173,22 @@ impl Ran {
         self
     }
 
-    /// Insists that a text is on stdout or stderr.
+    /// Insists that a text is on stdout or stderr, wherever its line was broken.
     #[track_caller]
     pub fn says(self, text: &str) -> Ran {
-        assert!(self.shown.contains(text), "`{text}` is not in:\n{}", self.shown);
+        assert!(self.has(text), "`{text}` is not in:\n{}", self.shown);
         self
+    }
+
+    fn has(&self, text: &str) -> bool {
+        // What has blanks around it or a line's end in it is about the layout.
+        let is_words = text.trim() == text && !text.contains('\n');
+        self.shown.contains(text) || is_words && unbroken(&self.shown).contains(&unbroken(text))
     }
 
     #[track_caller]
     pub fn never_says(self, text: &str) -> Ran {
-        assert!(!self.shown.contains(text), "`{text}` is in:\n{}", self.shown);
+        assert!(!self.has(text), "`{text}` is in:\n{}", self.shown);
         self
     }
 

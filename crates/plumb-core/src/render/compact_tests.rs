@@ -87,7 +87,8 @@ fn what_a_parameter_is_called_is_no_name_of_a_part() {
 #[test]
 fn what_differs_keeps_changes_apart() {
     let base = || job("a", Action::Update, vec![changed("timeout_seconds", 1.into(), 2.into())]);
-    let edits: [(&str, fn(&mut Change)); 10] = [
+    type Edit = fn(&mut Change);
+    let edits: [(&str, Edit); 10] = [
         ("action", |one| one.action = Action::Adopt),
         ("kind", |one| one.address.kind = "DatabricksCluster".into()),
         ("reason", |one| one.reason = Some("because".into())),
