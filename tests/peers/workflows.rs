@@ -430,5 +430,5 @@ fn the_drift_workflow_works_as_it_stands_with_these_manifests() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     run(lines[0]);
     let looked = run(lines[1]);
-    assert!(looked.contains("No changes."), "{looked}");
+    assert!(looked.contains("No drift, and nothing waits for an apply."), "{looked}");
 }
