@@ -101,13 +101,11 @@ fn a_terminal_gets_long_messages_below_one_another_and_a_log_on_one_line() {
         ui.failure(&failure);
     }
     let hung = "a cluster is used by a job that is not in the plan, a cluster is used by a\n  job that";
-    assert!(
-        err.text().starts_with(&format!("warning: {}", hung.replacen(" a\n  job", "\n  a job", 1))),
-        "{}",
-        err.text()
-    );
+    let warned = "warning: a cluster is used by a job that is not in the plan, a cluster is used\n  by a job";
+    assert!(err.text().starts_with(warned), "{}", err.text());
     assert!(err.text().contains(&format!("\nerror: short\nhint: {hung}")), "{}", err.text());
-    assert!(err.text().contains("\n  to allow it: `plumb apply --override max-change-percent --override\n    max"));
+    let allowed = "\n  to allow it: `plumb apply --override max-change-percent --override";
+    assert!(err.text().contains(allowed), "{}", err.text());
     assert!(err.text().lines().all(|line| line.len() <= 80 && !line.trim_start().starts_with("::")), "{}", err.text());
     assert_eq!(log.text(), format!("warning: {text}\nerror: short\nhint: {text}\n"));
 }
