@@ -144,9 +144,10 @@ fn drift_is_what_it_is() {
 fn a_plan_says_what_is_open_where() {
     let manifests = open(&pool("a", ""), 5) + &open(&pool("b", ""), 1);
     let plan = World::of(manifests).applied(POOL, "b", "p-2", json!({})).plan();
-    let text = render::text(&plan, Style::default());
-    // A long line of a comment goes on below itself.
+    // A long line goes on below itself.
+    let text = render::text(&plan, Style::default()).split_whitespace().collect::<Vec<_>>().join(" ");
     let markdown = render::markdown(&plan, &MarkdownOptions::default()).replace("\n!   ", " ");
+    let markdown = markdown.split_whitespace().collect::<Vec<_>>().join(" ");
     for says in [
         "! to decide: question 1 @team (manifests/all.yaml:2)",
         "! to decide: question 3 @team (manifests/all.yaml:4)",
