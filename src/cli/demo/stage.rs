@@ -363,12 +363,6 @@ impl<'a> Stage<'a> {
         self.ask(&format!("/api/2.2/jobs/get?job_id={id}")).await
     }
 
-    /// Somebody's edit past git, as the command line that would do the same.
-    pub async fn edit(&self, path: &str, body: &Value) -> Result<(), Failure> {
-        self.page.command(&format!("curl -H 'Authorization: Bearer {TOKEN}' {}{path} -d '{body}'", self.url()))?;
-        self.post(path, body).await.map(drop)
-    }
-
     /// Sends a request that changes something, without showing it.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.send(self.http.post(format!("{}{path}", self.url())).json(body)).await
