@@ -71,7 +71,7 @@ with_reason(Step)
 
 
 class Trouble:
-    """Lets requests meet trouble. Each entry is used up once, unless it says "keep":
+    """Lets requests meet trouble. Each entry is used up once, unless it says "keep" (until "no trouble" of the same "in"):
 
     {"method": ..., "in": part of "path?query REGION/SERVICE TARGET", "header": one that the request has to have,
      "put": [key, base64] (somebody else writes just before), "pass": whether the request is carried out,
@@ -220,6 +220,10 @@ class Peer:
                 return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
             case "trouble":
                 self.trouble.entries.append(ask)
+            case "no trouble":
+                with self.trouble.lock:
+                    kept = [entry for entry in self.trouble.entries if entry.get("in") != ask["in"]]
+                    self.trouble.entries[:] = kept
             case "requests":
                 return [line for line in self.trouble.seen if ask["in"] in line]
             case other:
