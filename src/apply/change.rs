@@ -1,7 +1,7 @@
 //! Carrying out one change.
 
 use super::send::{self, Stands};
-use super::{Ended, Shared, cutover, teardown, verify};
+use super::{Ended, Shared, code, cutover, teardown, verify};
 use crate::observe;
 use crate::services;
 use plumb_core::kinds::{Kind, Role};
@@ -29,6 +29,9 @@ pub(super) async fn run(shared: &Shared, index: usize) -> CarriedOut {
     let change = &shared.decision.plan.changes[index];
     if let Some(calls) = &change.cutover {
         return CarriedOut::Ended(cutover::run(shared, change, calls).await);
+    }
+    if let Some(step) = &change.code {
+        return CarriedOut::Ended(code::run(shared, change, step).await);
     }
     let Some(kind) = plumb_core::kinds::find(&change.address.kind) else {
         let why = format!("no kind is called {}", change.address.kind);

@@ -6,6 +6,7 @@
 //! was made. What is not known to be done, or not to be, is said to be not known.
 
 mod change;
+mod code;
 mod cutover;
 mod journal;
 mod lost;
@@ -18,6 +19,7 @@ mod verify;
 use crate::services::Services;
 use change::CarriedOut;
 pub use journal::Journal;
+use plumb_core::code::CodeBytes;
 use plumb_core::kinds::{Kind, Owner};
 use plumb_core::manifest::{Desired, KeptSpec};
 use plumb_core::plan::compare::Supplied;
@@ -57,6 +59,8 @@ pub struct ApplyOptions {
     pub outage: Duration,
     /// How it is looked what came of changes.
     pub verify: Verification,
+    /// Where the code is that is uploaded. `None`: none can be.
+    pub code: Option<Arc<dyn CodeBytes>>,
     /// Where it is noted what is sent. Whoever keeps a clone can still tell it of an apply that was dropped.
     pub journal: Journal,
 }
@@ -70,6 +74,7 @@ impl Default for ApplyOptions {
             poll: Duration::from_secs(5),
             outage: Duration::from_secs(3 * 60),
             verify: Verification::default(),
+            code: None,
             journal: Journal::default(),
         }
     }

@@ -89,6 +89,9 @@ fn words(change: &Change) -> String {
         Action::Mark => "will be marked for teardown",
         Action::CutOver => "will be cut over",
         Action::Rollback => "will go back",
+        Action::Upload => "will be uploaded",
+        Action::Retire => "falls out of use",
+        Action::Prune => "will be deleted",
         Action::Terminate => return format!("will be {} for good", ending(&change.address.kind).done()),
     };
     words.to_owned()

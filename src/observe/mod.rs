@@ -6,6 +6,7 @@
 mod activity;
 mod again;
 pub mod billing;
+pub mod code;
 pub mod cost;
 pub mod dags;
 pub mod failure;

@@ -69,6 +69,9 @@ pub(super) fn doing(step: ChangeStep<'_>) -> String {
         Action::Mark => "marking",
         Action::CutOver => "cutting over",
         Action::Rollback => "rolling back",
+        Action::Upload => "uploading",
+        Action::Retire => "retiring",
+        Action::Prune => "pruning",
         Action::Terminate => ending(&step.address.kind).doing(),
     };
     format!("{verb} {}", step.address)
@@ -87,6 +90,9 @@ pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
         Action::Mark => "marked",
         Action::CutOver => "cut over",
         Action::Rollback => "rolled back",
+        Action::Upload => "uploaded",
+        Action::Retire => "retired",
+        Action::Prune => "pruned",
         Action::Terminate => ending(&step.address.kind).done(),
     };
     match end {

@@ -17,10 +17,11 @@ const CRATES: [(&str, &str); 4] = [
 /// The crates that decide: pure and synchronous.
 const DECIDING: [&str; 2] = ["plumb-model", "plumb-core"];
 /// The rooms of `plumb-core`. Each uses only those before it.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "detect",
     "logs",
     "kinds",
+    "code",
     "manifest",
     "parity",
     "teardown",

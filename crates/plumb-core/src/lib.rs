@@ -8,6 +8,7 @@
 #[cfg(test)]
 extern crate self as plumb_core;
 
+pub mod code;
 pub mod cost;
 pub mod cutover;
 pub mod detect;

@@ -36,6 +36,10 @@ pub struct Metadata {
     /// Names that this manifest had before: a rename keeps the object.
     #[serde(default)]
     pub previous_names: Vec<String>,
+    /// Files and folders that the object's code needs beside what its spec names, relative to this file: `[../src]`. Folders are
+    /// taken whole, but for what git ignores and what is hidden.
+    #[serde(default)]
+    pub code: Vec<String>,
     /// Live settings that plumb does not know and that are to go, as plans show them: `trigger.new_setting`; `*`
     /// stands for any element or key. All others of that sort are kept.
     #[serde(default)]

@@ -9,6 +9,7 @@ use super::{
     Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Project, Removal, Request, Resource, Target,
     Vault, Warning, accept::accept, adopt, checks, develop, patch, price_books, refs, teardown_guard, waves,
 };
+use crate::code::Code;
 use crate::detect;
 use crate::kinds::Kind;
 use crate::kinds::teardown::{self, TeardownManifest};
@@ -281,6 +282,7 @@ fn run(
         guards,
         resources,
         vault,
+        code: Code::default(),
         files: Files::default(),
         developer: user,
         noted,

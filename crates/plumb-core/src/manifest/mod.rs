@@ -3,6 +3,7 @@
 //!
 //! Loading is offline and runs no code of the repository. It reports every mistake it finds, not only the first.
 
+use crate::code::Code;
 use crate::kinds::Kind;
 use crate::kinds::managed::ToolName;
 use crate::kinds::teardown::TeardownManifest;
@@ -110,6 +111,8 @@ pub struct Desired {
     /// In the order of addresses.
     pub resources: Vec<Resource>,
     pub vault: Vault,
+    /// The code that the manifests name.
+    pub code: Code,
     pub files: Files,
     /// Whose objects these are, when the target is in development mode.
     pub developer: Option<String>,

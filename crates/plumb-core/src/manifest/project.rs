@@ -41,6 +41,9 @@ pub struct Project {
     /// What `plumb migrate forecast` rests on where too little was seen.
     #[serde(default)]
     pub forecast: Option<ForecastSettings>,
+    /// How the code is kept that jobs run.
+    #[serde(default)]
+    pub code: CodeSettings,
     /// What `plumb import emr` does in every pipeline alike.
     #[serde(default)]
     pub answers: Option<Answers>,
@@ -69,6 +72,16 @@ impl HistorySettings {
     pub fn budget_seconds(&self) -> Option<u64> {
         if self.budget() == "0s" { Some(0) } else { seconds(self.budget()) }
     }
+}
+
+/// How the code is kept that jobs run.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct CodeSettings {
+    /// How long code stays that no manifest, job or active run names any more, from the day on which it fell out of use.
+    /// Default: `30d`.
+    #[serde(default)]
+    pub keep: Option<String>,
 }
 
 /// What a forecast of the migration rests on where too little was seen.
@@ -173,6 +186,9 @@ pub struct DatabricksTarget {
     pub workspace_id: Option<String>,
     /// The folder of the workspace in which applies take the lease. Default: `/Shared/.plumb`.
     pub leases: Option<String>,
+    /// Where code is kept that jobs name by a path of the repository: a folder of the workspace, or a volume:
+    /// `/Volumes/main/ops/plumb`. Default: `/Workspace/Shared`, where others may write too.
+    pub code: Option<String>,
     /// The SQL warehouse, by name or id, that tells measured usage (`system.billing.usage`) and list prices: `plumb cost
     /// --keep`, `plumb prices fetch`.
     pub warehouse: Option<String>,

@@ -31,6 +31,7 @@ fn makes_live(action: Action) -> bool {
         Action::Delete | Action::Release | Action::Mark | Action::Terminate => false,
         // Of its DAGs nothing but what the cutover sets is changed.
         Action::CutOver | Action::Rollback => false,
+        Action::Upload | Action::Retire | Action::Prune => false,
     }
 }
 

@@ -25,6 +25,9 @@ pub fn drift(plan: &Plan) -> Plan {
             // What is marked because it came back has fields that drifted.
             Action::Update | Action::Replace | Action::Mark => !change.fields.is_empty(),
             Action::CutOver | Action::Rollback => false,
+            // Of code, what somebody changed or deleted is drift; what is not there yet is not.
+            Action::Upload => change.origin == Some(ChangeOrigin::Drift),
+            Action::Retire | Action::Prune => false,
             Action::Terminate | Action::Delete | Action::Adopt | Action::Move | Action::Release => false,
         }
     });

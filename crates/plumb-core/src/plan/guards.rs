@@ -28,6 +28,7 @@ fn touches(change: &Change, owned: &Owned<'_>) -> bool {
         Action::Create | Action::Adopt | Action::Release | Action::Mark | Action::Terminate => false,
         // Its DAGs are named one by one, and approved so.
         Action::CutOver | Action::Rollback => false,
+        Action::Upload | Action::Retire | Action::Prune => false,
     };
     does && change.id.as_deref().is_some_and(|id| owned.contains(&(change.address.kind.as_str(), id)))
 }

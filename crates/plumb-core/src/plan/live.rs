@@ -2,6 +2,7 @@
 
 use super::compact::Compact;
 use super::compare::Supplied;
+use crate::code::CodeStock;
 use crate::cost::facts::KeptRuns;
 use crate::cutover::{Holds, WaveFacts};
 use crate::kinds::{Kind, Mark, Observed, Owner, Unreadable};
@@ -58,6 +59,8 @@ pub struct Live {
     pub waves: WaveFacts,
     /// Which of the commits that marks for teardown name the repository has.
     pub commits: Commits,
+    /// The code that is kept for this target.
+    pub code: CodeStock,
     /// The id of the Databricks workspace that was read, where there is one and it says so.
     pub workspace: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 use super::links::PlanLinks;
 use super::{Calls, DecisionPlace, Estimate, Partial};
+use crate::code::{CodeChange, CodeStep};
 use crate::cost::change::RunCostChange;
 use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
@@ -85,6 +86,12 @@ pub struct Counts {
     pub terminate: usize,
     /// Waves that are cut over or go back.
     pub cut_over: usize,
+    /// Trees of code that are written.
+    pub upload: usize,
+    /// Trees of code that fall out of use.
+    pub retire: usize,
+    /// Trees of code that are deleted.
+    pub prune: usize,
 }
 
 /// What is done to one resource.
@@ -110,6 +117,12 @@ pub enum Action {
     CutOver,
     /// A wave's new DAGs are paused and its old ones run again.
     Rollback,
+    /// Code of jobs is written where they find it.
+    Upload,
+    /// That nothing names some code any more is noted beside it.
+    Retire,
+    /// Code that nothing names any more is deleted.
+    Prune,
 }
 
 /// What will be done to one resource.
@@ -163,6 +176,12 @@ pub struct Change {
     /// The same requests phase by phase, of a wave.
     #[serde(skip)]
     pub cutover: Option<Box<CutoverCalls>>,
+    /// What is done to a tree of code: of an upload, a retirement or a pruning.
+    #[serde(skip)]
+    pub code: Option<Box<CodeStep>>,
+    /// How the files differ that the object runs. For reading only: the digest has the hash that names them all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<CodeChange>,
     /// A hash of what was read of the live object; a different one before the write means that the plan is stale.
     #[serde(skip)]
     pub read: Option<String>,
@@ -193,6 +212,8 @@ impl Change {
             digest: String::new(),
             calls: Calls::default(),
             cutover: None,
+            code: None,
+            files: Vec::new(),
             read: None,
             shown_read: None,
         }
@@ -427,6 +448,9 @@ impl Plan {
                 Action::Mark => &mut counts.mark,
                 Action::Terminate => &mut counts.terminate,
                 Action::CutOver | Action::Rollback => &mut counts.cut_over,
+                Action::Upload => &mut counts.upload,
+                Action::Retire => &mut counts.retire,
+                Action::Prune => &mut counts.prune,
             } += 1;
         }
         counts

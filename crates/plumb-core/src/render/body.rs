@@ -264,6 +264,9 @@ pub(super) fn done_to(change: &Change) -> String {
         Action::Terminate => format!("will be {} for good", ending(&change.address.kind).done()),
         Action::CutOver => "will be cut over, all of it".to_owned(),
         Action::Rollback => "will go back, all of it".to_owned(),
+        Action::Upload => "will be uploaded".to_owned(),
+        Action::Retire => "falls out of use".to_owned(),
+        Action::Prune => "will be deleted: nothing names it any more".to_owned(),
     }
 }
 
@@ -285,6 +288,9 @@ pub(super) fn glyph(action: Action) -> &'static str {
         Action::Mark => "*",
         Action::Terminate => "!",
         Action::CutOver | Action::Rollback => "<>",
+        Action::Upload => "^",
+        Action::Retire => ".",
+        Action::Prune => "-",
     }
 }
 
@@ -302,6 +308,9 @@ pub(super) fn meaning(action: Action) -> &'static str {
         Action::Terminate => "terminate for good",
         Action::CutOver => "cut over: pause the old, switch on the new",
         Action::Rollback => "go back: pause the new, switch on the old",
+        Action::Upload => "upload code",
+        Action::Retire => "note that code fell out of use",
+        Action::Prune => "delete code that nothing names",
     }
 }
 

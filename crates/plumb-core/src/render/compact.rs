@@ -99,6 +99,7 @@ fn stands_alone(action: Action) -> bool {
     match action {
         Action::Delete | Action::Replace | Action::Release | Action::Mark | Action::Terminate => true,
         Action::CutOver | Action::Rollback => true,
+        Action::Upload | Action::Retire | Action::Prune => true,
         Action::Create | Action::Update | Action::Adopt | Action::Move => false,
     }
 }

@@ -104,6 +104,9 @@ fn summary(plan: &Plan) -> String {
         (counts.mark, "mark for teardown"),
         (counts.terminate, "terminate"),
         (counts.cut_over, "cut over or take back"),
+        (counts.upload, "upload"),
+        (counts.retire, "retire"),
+        (counts.prune, "prune"),
     ] {
         let with_changes = plan.adopted_with_changes();
         match count {

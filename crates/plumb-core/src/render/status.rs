@@ -64,6 +64,7 @@ impl ResourceStatus {
             Action::Release => ResourceStatus::ToRelease,
             Action::Terminate => ResourceStatus::Due,
             Action::CutOver | Action::Rollback => ResourceStatus::Pending,
+            Action::Upload | Action::Retire | Action::Prune => ResourceStatus::Pending,
             Action::Create if change.origin == Some(ChangeOrigin::Manifest) => ResourceStatus::Pending,
             Action::Create => ResourceStatus::Missing,
             Action::Update | Action::Replace | Action::Mark | Action::Delete => Self::of_fields(change),

@@ -264,7 +264,8 @@ const FAINT: Ink = Ink::new().dimmed();
 
 fn ink(action: Action) -> Ink {
     match action {
-        Action::Create => GOOD,
+        Action::Create | Action::Upload => GOOD,
+        Action::Retire | Action::Prune => WARN,
         Action::Update | Action::Adopt | Action::Move | Action::Release | Action::Mark => WARN,
         Action::Delete | Action::Replace | Action::CutOver | Action::Rollback | Action::Terminate => BAD,
     }

@@ -43,6 +43,8 @@ pub(super) fn rank(change: &Change) -> Rank {
         Action::Adopt => Rank::Adopt,
         Action::Move | Action::Release | Action::Mark => Rank::Rename,
         Action::CutOver | Action::Rollback => Rank::Delete,
+        Action::Upload => Rank::Create,
+        Action::Retire | Action::Prune => Rank::Rename,
         Action::Create => Rank::Create,
     }
 }
@@ -80,6 +82,7 @@ fn done_shortly(change: &Change) -> String {
         Action::Move => "was renamed and keeps its object",
         Action::Release => "will be released",
         Action::Mark => "will be marked for teardown",
+        Action::Upload | Action::Retire | Action::Prune => return body::done_to(change),
         Action::Terminate | Action::CutOver | Action::Rollback => return body::done_to(change),
     };
     done.to_owned()

@@ -154,13 +154,30 @@ fn blocked(out: &mut String, plan: &Plan) {
 
 /// The counts that are not zero, the most dangerous first.
 fn tiles(out: &mut String, plan: &Plan) {
-    let Counts { create, update, replace, delete, adopt, moved, other, mark, terminate, cut_over } = plan.counts();
+    let Counts {
+        create,
+        update,
+        replace,
+        delete,
+        adopt,
+        moved,
+        other,
+        mark,
+        terminate,
+        cut_over,
+        upload,
+        retire,
+        prune,
+    } = plan.counts();
     let all = [
         ("Blocked", plan.blocked.len(), "bad"),
         ("Delete", delete, "bad"),
         ("Terminate", terminate, "bad"),
         ("Replace", replace, "bad"),
         ("Cut over or take back", cut_over, "bad"),
+        ("Upload code", upload, "good"),
+        ("Retire code", retire, ""),
+        ("Prune code", prune, "warn"),
         ("Update", update, "none"),
         ("Create", create, "ok"),
         ("Adopt", adopt, "none"),

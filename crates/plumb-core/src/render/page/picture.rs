@@ -253,6 +253,9 @@ fn word(action: Action) -> &'static str {
         Action::Terminate => "terminate",
         Action::CutOver => "cut over",
         Action::Rollback => "take back",
+        Action::Upload => "upload",
+        Action::Retire => "retire",
+        Action::Prune => "prune",
     }
 }
 
