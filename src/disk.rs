@@ -4,10 +4,9 @@
 mod code;
 
 use code::CodeRoot;
-use plumb_core::code::{FoundCode, HashedCode, hash_code};
+use plumb_core::code::{CodeReading, FoundCode, HashedCode, hash_code};
 use plumb_core::manifest::{
-    self, CodeReading, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource,
-    is_yaml,
+    self, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
 };
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

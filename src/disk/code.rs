@@ -2,8 +2,8 @@
 
 use super::Disk;
 use crate::git::Repo;
-use plumb_core::code::{CodeBytes, FoundCode, FoundCodeKind};
-use plumb_core::manifest::{CodeReading, ManifestSource};
+use plumb_core::code::{CodeBytes, CodeReading, FoundCode, FoundCodeKind};
+use plumb_core::manifest::ManifestSource;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

@@ -160,10 +160,7 @@ fn a_commit_has_what_git_has() {
     fs::write(dir.path().join("lib/load.py"), "x = 2\n").unwrap();
     let repo = Repo::open(&dir.path().join("pipelines")).unwrap().unwrap();
     let files = repo.files_of(&id).unwrap();
-    assert_eq!(
-        read(&files).map(drop),
-        Err("there is no `dist/etl-1.0.whl` | the path is relative to the file in which it stands".into())
-    );
+    assert_eq!(read(&files).map(drop), Err("there is no `dist/etl-1.0.whl` | relative to this file".into()));
     let request = Request { target: None, variables: Default::default(), env: &|_| None, user: None };
     let earlier = plumb_core::manifest::load_earlier(&files, &request, kinds::all())
         .unwrap_or_else(|e| panic!("{:?}", e.problems));

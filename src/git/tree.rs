@@ -2,10 +2,8 @@
 
 use super::{GitError, MOST_ENTRIES, Repo};
 use git2::{ErrorCode, ObjectType, Oid, Tree};
-use plumb_core::code::FoundCode;
-use plumb_core::manifest::{
-    CodeReading, MOST_BYTES, MOST_BYTES_A_FILE, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
-};
+use plumb_core::code::{CodeReading, FoundCode};
+use plumb_core::manifest::{MOST_BYTES, MOST_BYTES_A_FILE, ManifestFile, ManifestFileKind, ManifestSource, is_yaml};
 use std::io::Cursor;
 use std::path::Path;
 

@@ -1,9 +1,9 @@
 //! Manifests are read on all cores. What is read, and everything that is said of it, is the same on any number of them.
 
 use plumb::disk::Disk;
-use plumb_core::code::FoundCode;
+use plumb_core::code::{CodeReading, FoundCode};
 use plumb_core::kinds;
-use plumb_core::manifest::{self, CodeReading, InMemory, ManifestFile, ManifestSource, Request, load};
+use plumb_core::manifest::{self, InMemory, ManifestFile, ManifestSource, Request, load};
 use plumb_core::render;
 use std::collections::BTreeMap;
 use std::fmt::Write;

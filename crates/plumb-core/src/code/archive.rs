@@ -4,8 +4,7 @@
 //! and nothing beside them. Then every program that opens the archive finds the same entries in it. Whatever is otherwise is
 //! hashed by its bytes, which is always right, only less patient.
 
-use super::found::hex;
-use crate::manifest::CodeReading;
+use super::found::{CodeReading, hex};
 use flate2::{Crc, read::DeflateDecoder};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

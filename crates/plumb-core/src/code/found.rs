@@ -3,13 +3,17 @@
 use super::archive;
 use super::notebook::{self, MOST_BYTES_A_NOTEBOOK};
 use super::{CodeForm, NotebookFormat};
-use crate::manifest::CodeReading;
 use sha2::{Digest, Sha256};
-use std::io::SeekFrom;
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 /// The most bytes of a file whose text is kept.
 pub const MOST_TEXT: u64 = 256_000;
+
+/// Bytes that can be read in any order.
+pub trait CodeReading: Read + Seek {}
+
+impl<R: Read + Seek> CodeReading for R {}
 
 /// What stands at a path of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]

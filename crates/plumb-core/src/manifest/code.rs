@@ -4,7 +4,7 @@ use super::code_uses::{CodeUse, can_name, is_of_repository, uses};
 use super::{Files, KeptSpec, ManifestSource, PROJECT_FILE, Vault, Warning};
 use crate::code::{
     Code, CodeFile, CodeFolder, CodeForm, CodeReader, CodeTree, CodeUser, FoundCode, FoundCodeKind, HashedCode,
-    MOST_BYTES_A_NOTEBOOK, header, is_left_out, notebook_endings, notebook_path, unfit_code_name,
+    MOST_BYTES_A_NOTEBOOK, header, is_left_out, notebook_endings, unfit_code_name,
 };
 use crate::kinds::Kind;
 use plumb_model::address::Address;
@@ -104,7 +104,6 @@ fn reader(spec: &Node) -> Option<CodeReader> {
 }
 
 /// What has become of the paths of each resource that names code.
-#[derive(Default)]
 pub(super) struct ResolvedCode {
     pub code: Code,
     /// By the place in the spec as a JSON pointer: what stands there, and what takes its place.
@@ -146,8 +145,8 @@ pub(super) fn resolve(
     noted: &mut Vec<Warning>,
 ) -> ResolvedCode {
     let CodeTarget { folder, keep_days, is_chosen, .. } = &target;
-    let mut resolved = ResolvedCode::default();
-    resolved.code = Code { folder: folder.clone(), keep_days: *keep_days, ..Code::default() };
+    let code = Code { folder: folder.clone(), keep_days: *keep_days, ..Code::default() };
+    let mut resolved = ResolvedCode { code, paths: BTreeMap::new() };
     let Some(first) = named.requests.first().and_then(|request| request.uses.first()).map(|one| one.span) else {
         return resolved;
     };
@@ -274,6 +273,12 @@ impl Looking<'_> {
         wanted
     }
 
+    /// Whether a path that stands there is relative to plumb.yaml.
+    fn is_of_project(&self, span: Span) -> bool {
+        let is_file = self.files.get(span.file).path == PROJECT_FILE;
+        span.file >= self.given || is_file || self.target.of_variables.contains(&span)
+    }
+
     /// The path from the top of the repository.
     fn place(&mut self, written: &str, span: Span, problems: &mut Problems) -> Option<String> {
         let shown = shown(written);
@@ -288,7 +293,7 @@ impl Looking<'_> {
             return refuse(format!("`{shown}` has a `\\` in it"), "paths have forward slashes");
         }
         let file = &self.files.get(span.file).path;
-        let is_project = span.file >= self.given || file == PROJECT_FILE || self.target.of_variables.contains(&span);
+        let is_project = self.is_of_project(span);
         let folder = if is_project { "" } else { file.rsplit_once('/').map_or("", |(folder, _)| folder) };
         let mut parts: Vec<&str> = Vec::new();
         for part in self.top.split('/').chain(folder.split('/')).chain(written.split('/')) {
@@ -341,10 +346,10 @@ impl Looking<'_> {
             }
             (_, true) => {
                 let what = format!("`{}` is a folder, and a file belongs here", self.told(&path));
-                let label = match one.role {
-                    CodeRole::Notebook => "name the notebook's file",
-                    CodeRole::Dependency => "name what was built of it: `./dist/etl-*.whl`",
-                    _ => "name a file in it",
+                let label = match (one.role, self.with_ending(&path, &one.path)) {
+                    (CodeRole::Notebook, Some(notebook)) => format!("write `{notebook}`: the file has an ending"),
+                    (CodeRole::Dependency, _) => "name what was built of it: `./dist/etl-*.whl`".to_owned(),
+                    _ => "name a file in it".to_owned(),
                 };
                 problems.at(one.span, what, label).help("`metadata.code` takes whole folders along");
                 return None;
@@ -441,18 +446,29 @@ impl Looking<'_> {
 
     fn missing(&mut self, found: &FoundCode, written: &str, span: Span, problems: &mut Problems) {
         let (folder, name) = found.path.rsplit_once('/').unwrap_or(("", &found.path));
-        let names = self.names(folder).to_vec();
-        let beside = |name: &str| written.rsplit_once('/').map_or(name.to_owned(), |(way, _)| format!("{way}/{name}"));
-        let notebook = notebook_endings().map(|ending| format!("{name}{ending}")).find(|name| names.contains(name));
-        let label = match notebook {
-            Some(notebook) => format!("write `{}`: the file has an ending", beside(&notebook)),
+        let label = match self.with_ending(&found.path, written) {
+            Some(file) => format!("write `{file}`: the file has an ending"),
             None if found.is_ignored => "git ignores it: CI has to build it before plumb runs".to_owned(),
-            None => match self.guesser.nearest(name, names.iter().map(|name| name.trim_end_matches('/'))) {
-                Some(near) => format!("did you mean `{}`?", beside(near)),
-                None => "the path is relative to the file in which it stands".to_owned(),
+            None => match self.nearest(folder, name) {
+                Some(near) => format!("did you mean `{}`?", beside(written, &near)),
+                None if self.is_of_project(span) => "relative to plumb.yaml, as every variable's path is".to_owned(),
+                None => "relative to this file".to_owned(),
             },
         };
         problems.at(span, format!("there is no `{}`", self.told(&found.path)), label);
+    }
+
+    fn nearest(&mut self, folder: &str, name: &str) -> Option<String> {
+        let names = self.names(folder).to_vec();
+        self.guesser.nearest(name, names.iter().map(|name| name.trim_end_matches('/'))).map(str::to_owned)
+    }
+
+    /// The path as it is written, with the ending that the file has.
+    fn with_ending(&mut self, path: &str, written: &str) -> Option<String> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let names = self.names(folder);
+        let file = notebook_endings().map(|ending| format!("{name}{ending}")).find(|name| names.contains(name))?;
+        Some(beside(written, &file))
     }
 
     fn names(&mut self, folder: &str) -> &[String] {
@@ -554,13 +570,17 @@ impl Looking<'_> {
         let mut tree = CodeTree::of(files);
         if let Some((a, b)) = tree.collision() {
             let place = |path: &str| wanted.files.get(path).map_or(request.uses[0].span, |(_, span)| *span);
-            let at = notebook_path(b);
-            let what = format!(
-                "`{}` and `{}` cannot both be in a workspace: a notebook is called `{}` there",
-                self.told(a),
-                self.told(b),
-                self.told(at)
-            );
+            let (first, second) = (self.told(a), self.told(b));
+            let stored = |path: &str| tree.files.get(path).map_or(path, |file| file.form.stored(path)).to_owned();
+            let (at, other) = (stored(a), stored(b));
+            let what = if at == other {
+                format!("`{first}` and `{second}` would both be `{}` in a workspace", self.told(&at))
+            } else {
+                format!(
+                    "`{first}` is `{}` in a workspace, where `{second}` needs a folder of that name",
+                    self.told(&at)
+                )
+            };
             problems.at(place(b), what, "rename one of them").related(place(a), "the other one");
         }
         let is_whole = wanted.is_whole && problems.len() == before && tree.files.len() == wanted.files.len();
@@ -624,13 +644,18 @@ fn shown(text: &str) -> String {
     text.chars().take(120).collect::<String>().escape_debug().to_string()
 }
 
+/// Another name in the folder of a path as it is written.
+fn beside(written: &str, name: &str) -> String {
+    written.rsplit_once('/').map_or(name.to_owned(), |(way, _)| format!("{way}/{name}"))
+}
+
 fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 fn megabytes(bytes: u64) -> String {
     match bytes {
-        0..1_000_000_000 if bytes % 1_000_000 == 0 => format!("{} MB", bytes / 1_000_000),
+        0..1_000_000_000 if bytes.is_multiple_of(1_000_000) => format!("{} MB", bytes / 1_000_000),
         0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }

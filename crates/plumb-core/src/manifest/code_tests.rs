@@ -240,7 +240,7 @@ fn a_path_that_names_no_code_is_told() {
         ("${var.code}/../../x.py", "`./lib/../../x.py` leaves the repository | relative to plumb.yaml"),
         ("../src/.env", "`src/.env` is hidden | hidden files are not taken: credentials stand in them"),
         ("../src\\x.py", "`../src\\\\x.py` has a `\\` in it | paths have forward slashes"),
-        ("../nowhere/x.py", "there is no `nowhere/x.py` | the path is relative to the file in which it stands"),
+        ("../nowhere/x.py", "there is no `nowhere/x.py` | relative to this file"),
         (
             "src/load.py",
             "`src/load.py` is a path that no run finds | relative: the workspace has no folder that it could start from",
@@ -332,9 +332,9 @@ fn metadata_that_takes_along_nothing_is_told() {
 #[test]
 fn a_workspace_has_one_thing_at_a_path() {
     let along = python("a", "../src/load.py").replace("{name: a}", "{name: a, code: [../src]}");
-    let wanted = "`src/etl` and `src/etl.py` cannot both be in a workspace: a notebook is called `src/etl` there | rename one of them";
+    let wanted = "`src/etl` and `src/etl.py` would both be `src/etl` in a workspace | rename one of them";
     assert_eq!(mistakes("prod", &[("manifests/a.yaml", &along), ("src/etl", "x")]), [wanted]);
-    let wanted = "`src/etl.py` and `src/etl/x.py` cannot both be in a workspace: a notebook is called `src/etl/x` there | rename one of them";
+    let wanted = "`src/etl.py` is `src/etl` in a workspace, where `src/etl/x.py` needs a folder of that name | rename one of them";
     assert_eq!(mistakes("prod", &[("manifests/a.yaml", &along), ("src/etl/x.py", "x")]), [wanted]);
     let wanted = "no workspace takes the name `src/a\\nb.py`: it has a character that does not show | in this folder";
     assert_eq!(mistakes("prod", &[("manifests/a.yaml", &along), ("src/a\nb.py", "x")]), [wanted]);
@@ -456,10 +456,7 @@ fn of_an_earlier_commit_what_it_does_not_have_is_not_known() {
         "  tasks: [{task_key: t, environment_key: e, spark_python_task: {python_file: ../src/load.py}, libraries: [{whl: ../build/x.whl}]}]\n  environments: [{environment_key: e, spec: {environment_version: '3'}}]\n",
     );
     let files = [("manifests/a.yaml", both.as_str()), ("manifests/b.yaml", &python("b", "../src/load.py"))];
-    assert_eq!(
-        mistakes("prod", &files),
-        ["there is no `build/x.whl` | the path is relative to the file in which it stands"]
-    );
+    assert_eq!(mistakes("prod", &files), ["there is no `build/x.whl` | relative to this file"]);
     let earlier =
         load_earlier(&source(&files), &request("prod"), kinds::all()).unwrap_or_else(|e| panic!("{:?}", e.problems));
     let spec = |name: &str| spec(&earlier, name)["tasks"][0].clone();
@@ -488,7 +485,7 @@ impl ManifestSource for Large<'_> {
     fn code_names(&self, folder: &str) -> Result<Vec<String>, String> {
         self.0.code_names(folder)
     }
-    fn open_code(&self, path: &str) -> Result<Box<dyn crate::manifest::CodeReading + '_>, String> {
+    fn open_code(&self, path: &str) -> Result<Box<dyn crate::code::CodeReading + '_>, String> {
         assert_ne!(path, self.1, "a file that is too large was opened");
         self.0.open_code(path)
     }

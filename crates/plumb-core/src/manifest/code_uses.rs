@@ -44,19 +44,19 @@ pub(super) fn can_name(rules: &Rules) -> bool {
 /// Every path of the repository in a spec, in order. Where the code comes out of a repository of git that the job names itself
 /// (`git_source`), paths are relative to that one.
 pub(super) fn uses(spec: &Node, rules: &Rules) -> Vec<CodeUse> {
-    let mut finder = Finder { rules, found: Vec::new(), at: String::new() };
+    let mut finder = UseFinder { rules, found: Vec::new(), at: String::new() };
     let of_git = spec.get("git_source").is_some_and(|source| source.tree != Tree::Null);
     finder.field(spec, &rules.root, of_git);
     finder.found
 }
 
-struct Finder<'r> {
+struct UseFinder<'r> {
     rules: &'r Rules,
     found: Vec<CodeUse>,
     at: String,
 }
 
-impl Finder<'_> {
+impl UseFinder<'_> {
     fn field(&mut self, node: &Node, field: &Field, of_git: bool) {
         if let Some(role) = field.rule.code {
             if !of_git {

@@ -248,8 +248,8 @@ pub use project::{
     Project, RequiredGate, RightsAnswer, SpotAnswer, Target, TeardownGuard, Variable,
 };
 pub use source::{
-    CodeReading, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource,
-    OtherTexts, is_yaml, tidy,
+    InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, OtherTexts,
+    is_yaml, tidy,
 };
 pub use walk::path;
 pub(crate) use walk::{PathStep, split};

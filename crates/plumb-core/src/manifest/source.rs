@@ -1,8 +1,8 @@
 //! Where the files of a project come from: a folder, or a commit.
 
-use crate::code::{FoundCode, FoundCodeKind, HashedCode, hash_code, is_left_out};
+use crate::code::{CodeReading, FoundCode, FoundCodeKind, HashedCode, hash_code, is_left_out};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Cursor, Read, Seek};
+use std::io::Cursor;
 use std::num::NonZeroUsize;
 
 /// The largest file that is read.
@@ -88,11 +88,6 @@ pub trait ManifestSource {
         NonZeroUsize::MIN
     }
 }
-
-/// Bytes that can be read in any order.
-pub trait CodeReading: Read + Seek {}
-
-impl<R: Read + Seek> CodeReading for R {}
 
 /// A file that a listing found.
 #[derive(Clone, Debug, PartialEq, Eq)]

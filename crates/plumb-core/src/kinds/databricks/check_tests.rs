@@ -56,10 +56,10 @@ fn what_refers_within_a_spec_is_checked_beside_a_wrong_field() {
 
 #[test]
 fn the_place_of_a_finding_is_right_behind_an_element_that_was_not_read() {
-    let spec = "tasks:\n- what\n- {task_key: one, notebook_task: {notebook_path: ./a}}\n";
+    let spec = "tasks:\n- what\n- {task_key: one, notebook_task: {notebook_path: a}}\n";
     assert_eq!(
         mistakes("DatabricksJob", spec),
-        ["2 expected a mapping, found the string \"what\"", "3 `./a` is a path that no run finds"]
+        ["2 expected a mapping, found the string \"what\"", "3 `a` is a path that no run finds"]
     );
 }
 
@@ -211,6 +211,21 @@ fn code_is_where_a_run_finds_it() {
         let found = mistakes("DatabricksJob", &spec);
         assert_eq!(found.iter().any(|f| f.contains("no run finds")), wrong, "{spec}: {found:?}");
         assert_eq!(found.len(), usize::from(wrong), "{spec}: {found:?}");
+    }
+    let environment = |member: &str| {
+        let spec = format!("environment_version: '3', {member}");
+        job(&format!("environments: [{{environment_key: e, spec: {{{spec}}}}}]\n"), &notebook("/etl", ""))
+    };
+    for (member, wrong) in [
+        ("dependencies: [dist/etl.whl]", true),
+        ("dependencies: [./dist/etl.whl, /Volumes/a/b/c/etl.whl, simplejson==3.19.2, 'https://x/etl.whl']", false),
+        ("dependencies: [-r requirements.txt]", true),
+        ("dependencies: [-r ./requirements.txt, '-r /Workspace/r.txt']", false),
+        ("java_dependencies: [etl.jar]", true),
+        ("java_dependencies: [./etl.jar, /Volumes/a/b/c/etl.jar]", false),
+    ] {
+        let found = mistakes("DatabricksJob", &environment(member));
+        assert_eq!(found.iter().any(|f| f.contains("no run finds")), wrong, "{member}: {found:?}");
     }
     let cluster = "spark_version: 15.4.x-scala2.12\nlibraries: [{jar: etl.jar}]";
     assert_eq!(mistakes("DatabricksCluster", cluster), ["2 `etl.jar` is a path that no run finds"]);

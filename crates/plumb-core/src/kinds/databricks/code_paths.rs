@@ -1,6 +1,7 @@
 //! Paths of code that nothing finds: neither the service, nor plumb in the repository.
 
 use super::git::FileSource;
+use super::job_parts::EnvironmentSpec;
 use super::libraries::Library;
 use super::tasks::JobTask;
 use crate::kinds::Findings;
@@ -14,7 +15,7 @@ pub struct Checked {
 
 const LABEL: &str = "relative: the workspace has no folder that it could start from";
 const HELP: &str = "a file of the repository begins with `./` or `../`; anything else is written as it is there: `/Workspace/…`, \
-                    `/Volumes/…`, or an address such as `s3://…`";
+                    `/Volumes/…`, or an address such as `s3://…`. With a `git_source` it is relative to that";
 
 impl Checked {
     /// Checks what a task runs and the libraries that it brings.
@@ -47,6 +48,23 @@ impl Checked {
             file("gen_ai_compute_task.training_script_path", task.training_script_path.as_deref(), task.source);
         }
         self.libraries(task.libraries.as_deref(), &format!("{at}.libraries"), findings);
+    }
+
+    /// Checks the files that an environment installs. A line without a slash or an ending of a file is a package of an index.
+    pub fn environment(&self, spec: &EnvironmentSpec, at: &str, findings: &mut Findings) {
+        let mut lines = |member: &str, lines: Option<&[String]>, path: fn(&str) -> Option<&str>| {
+            for (i, line) in lines.unwrap_or_default().iter().enumerate() {
+                if let Some(path) = path(line).filter(|path| !self.has_git && is_relative(path)) {
+                    report(path, format!("{at}.{member}[{i}]"), findings);
+                }
+            }
+        };
+        fn file(line: &str) -> Option<&str> {
+            let behind = line.strip_prefix("-r ").or_else(|| line.strip_prefix("-c ")).map(str::trim_start);
+            behind.or_else(|| line.ends_with(".whl").then_some(line)).filter(|path| !path.contains('@'))
+        }
+        lines("dependencies", spec.dependencies.as_deref(), file);
+        lines("java_dependencies", spec.java_dependencies.as_deref(), |line| Some(line));
     }
 
     /// Checks the libraries of a cluster, a policy or a task (databricks-sdk-py compute.Library: workspace paths, volumes and

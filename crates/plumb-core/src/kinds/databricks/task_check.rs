@@ -15,6 +15,11 @@ use std::collections::BTreeSet;
 pub fn check(spec: &JobSpec, clusters: &[&str], environments: &[&str], findings: &mut Findings) {
     let tasks: Vec<&JobTask> = spec.tasks.iter().flatten().collect();
     let paths = code_paths::Checked { has_git: spec.git_source.is_some() || !findings.is_whole("git_source") };
+    for (i, environment) in spec.environments.iter().flatten().enumerate() {
+        if let Some(spec) = &environment.spec {
+            paths.environment(spec, &format!("environments[{i}].spec"), findings);
+        }
+    }
     if tasks.len() > 1000 {
         findings.at("tasks", format!("{} tasks", tasks.len()), "a job takes 1000 at most");
     }
