@@ -3,7 +3,7 @@
 //! Nothing is believed: after each resource the manifests are read and decided on again, and an edit that did not do away
 //! with the drift of its resource is taken back.
 
-use crate::manifest::{Desired, Resource, document_of};
+use crate::manifest::{Author, Desired, Resource, document_of};
 use crate::plan::secrets::holds;
 use crate::plan::{Action, Change, ChangeOrigin, Decision, Earlier, FieldChange, Op};
 use plumb_model::address::Address;
@@ -170,6 +170,10 @@ impl One<'_> {
             && earlier.hide(rules, &path, &mut there.clone())
         {
             return Err("it is a secret, or looks like one: write `${env.NAME}`".into());
+        }
+        let names_tree = |value: &Value| !desired.code.folder.named_in(&value.to_string()).is_empty();
+        if resource.place(&path).by == Author::Code || there.as_ref().is_some_and(names_tree) {
+            return Err("it names code of the repository: an apply puts the right path there".into());
         }
         let home = &desired.files.get(resource.span.file).path;
         let found = resource.locate(&path);

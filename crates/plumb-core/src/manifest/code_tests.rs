@@ -214,11 +214,24 @@ fn each_field_gets_the_path_that_its_service_wants() {
 #[test]
 fn what_plumb_put_there_is_not_the_manifests() {
     use crate::manifest::Author;
-    let desired = loaded(&[("manifests/a.yaml", &python("a", "../src/load.py"))]);
+    let text =
+        python("a", "../src/load.py").replace("task_key: t,", "task_key: t, libraries: [{whl: ../dist/etl-1.0.whl}],");
+    let desired = loaded(&[("manifests/a.yaml", &text)]);
     let resource = &desired.resources[0];
-    let place = |path: &str| resource.place(&resource.path(path).unwrap()).by;
-    assert_eq!(place("tasks[t].spark_python_task.python_file"), Author::Plumb);
-    assert_eq!(place("tasks[t].environment_key"), Author::Manifest);
+    let place = |path: &str| resource.place(&resource.path(path).unwrap());
+    assert_eq!(place("tasks[t].spark_python_task.python_file").by, Author::Code);
+    assert_eq!(place("tasks[t].environment_key").by, Author::Manifest);
+    // A library is known by its text, which is another one in the manifest.
+    let library = spec(&desired, "a")["tasks"][0]["libraries"][0].clone();
+    let rules = resource.kind.rules();
+    let list = crate::manifest::path(rules, "tasks[t].libraries").unwrap();
+    let element = list.with(plumb_model::schema::Segment::Item(plumb_model::schema::label(&library)));
+    assert!(plumb_model::schema::find(rules, &resource.spec, &element).is_some());
+    let found = resource.place(&element);
+    assert_eq!(found.by, Author::Manifest);
+    let written = &desired.files.get(found.span.file).text[found.span.start..];
+    assert!(written.starts_with("{whl: ../dist/etl-1.0.whl}"), "{written}");
+    assert_eq!(resource.place(&element.key("whl")).by, Author::Code);
 }
 
 /// Every message, with its label.

@@ -36,6 +36,11 @@ pub(super) fn is_of_repository(path: &str) -> bool {
     path.starts_with("./") || path.starts_with("../") || path == "." || path == ".."
 }
 
+/// Whether a value is a path of the repository, or a line of a `requirements.txt` with one.
+pub(super) fn names_code(value: &str) -> bool {
+    is_of_repository(path_of(value))
+}
+
 /// Whether specs of these rules can name code.
 pub(super) fn can_name(rules: &Rules) -> bool {
     rules.types().iter().any(|one| one.members.values().any(|member| member.rule.code.is_some()))

@@ -35,6 +35,11 @@ impl KeptSpec {
         self.read().into_owned()
     }
 
+    /// Whether it was given as a value: it may differ from what is written.
+    pub(super) fn is_given(&self) -> bool {
+        self.packed.is_none()
+    }
+
     /// Whether the value is kept, because somebody has looked at it.
     pub fn is_unpacked(&self) -> bool {
         self.value.get().is_some()

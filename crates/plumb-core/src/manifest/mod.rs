@@ -8,7 +8,7 @@ use crate::kinds::Kind;
 use crate::kinds::managed::ToolName;
 use crate::kinds::teardown::TeardownManifest;
 use plumb_model::address::Address;
-use plumb_model::schema::Path;
+use plumb_model::schema::{Path, Segment};
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::{Files, Node, Packed, Span, Tree};
 use std::collections::BTreeMap;
@@ -147,13 +147,13 @@ impl Resource {
 
     /// The place of the value at a path of the spec, or of the nearest value around it.
     pub fn locate(&self, path: &Path) -> Span {
-        walk::locate(&self.node(), self.kind.rules(), path).span
+        walk::locate(&self.node(), self.kind.rules(), &self.written(path)).span
     }
 
     /// Where the value at a path of the spec stands, and who put it there.
     pub fn place(&self, path: &Path) -> ValuePlace {
         let root = self.node();
-        let (node, is_written) = walk::place(&root, self.kind.rules(), path);
+        let (node, is_written) = walk::place(&root, self.kind.rules(), &self.written(path));
         let span = node.span;
         let wanted = plumb_model::schema::find(self.kind.rules(), &self.spec, path);
         let is_single = !matches!(node.tree, Tree::Map(_) | Tree::Seq(_));
@@ -163,10 +163,34 @@ impl Resource {
             (false, Some(_)) => Author::Plumb,
             // What is assumed of a spec stands where the spec does.
             (true, _) if span == root.span => Author::Plumb,
-            (true, Some(wanted)) if is_single && *wanted != node.to_json() => Author::Plumb,
+            (true, Some(wanted)) if is_single && *wanted != node.to_json() => {
+                if node.as_str().is_some_and(code_uses::names_code) { Author::Code } else { Author::Plumb }
+            }
             (true, _) => Author::Manifest,
         };
         ValuePlace { span, by }
+    }
+
+    /// A path of the spec as it leads to the same place in what is written: an element that is known by its text may have another
+    /// one there, where it names code.
+    fn written(&self, path: &Path) -> Path {
+        if !self.spec.is_given() || !path.0.iter().any(|segment| matches!(segment, Segment::Item(_))) {
+            return path.clone();
+        }
+        let (rules, mut written) = (self.kind.rules(), path.clone());
+        for (at, segment) in path.0.iter().enumerate() {
+            let list = Path(path.0[..at].to_vec());
+            let Segment::Item(text) = segment else { continue };
+            if rules.field(&list).is_some_and(|field| field.rule.key.is_some()) {
+                continue;
+            }
+            let items = plumb_model::schema::find(rules, &self.spec, &list).and_then(serde_json::Value::as_array);
+            let index = items.and_then(|all| all.iter().position(|one| plumb_model::schema::label(one) == *text));
+            if let Some(index) = index {
+                written.0[at] = Segment::Index(index);
+            }
+        }
+        written
     }
 
     /// The path that a plan shows, if it is one of this kind's spec.
@@ -193,6 +217,8 @@ pub struct ValuePlace {
 pub enum Author {
     /// It stands in the manifest.
     Manifest,
+    /// It stands in the manifest as a path of the repository, and plumb put that of its tree in its place.
+    Code,
     /// plumb did: what it assumes where a manifest says nothing, or for a target in development mode.
     Plumb,
     /// The spec does not have it.

@@ -184,9 +184,9 @@ impl FieldSources<'_, '_> {
             }
             Author::Plumb => Some("plumb's default"),
             Author::Nobody if default() == to => Some("the service's default"),
-            Author::Nobody | Author::Manifest => None,
+            Author::Nobody | Author::Manifest | Author::Code => None,
         };
-        let nearest = place.by != Author::Manifest || to.is_none();
+        let nearest = !matches!(place.by, Author::Manifest | Author::Code) || to.is_none();
         let source = self.context.source(place.span).map(|source| SourceLine { nearest, ..source });
         let explanation = explanation.map(str::to_owned);
         FieldChange { from, to, explanation, source, ..FieldChange::new(path.to_string(), op) }
