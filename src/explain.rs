@@ -5,7 +5,7 @@
 use crate::git::{IsSpent, Repo};
 use plumb_core::cutover::wave::sides;
 use plumb_core::kinds::{Mark, Rev};
-use plumb_core::manifest::{Desired, InMemory, ManifestSource};
+use plumb_core::manifest::{Desired, InMemory, ManifestSource, OtherTexts};
 use plumb_core::plan::{
     Action, Baseline, Baselines, Change, ChangeOrigin, Decision, FieldChange, Live, LiveObject, Note, Plan,
     SourceLine as Line, is_apart, normal,
@@ -65,7 +65,8 @@ impl History<'_> {
     /// The manifests at a commit, by address, and the secrets that they could use.
     fn specs(&self, commit: &str) -> Result<(Specs, Vault), String> {
         let files = self.repo.files_at(commit, self.paths).map_err(|e| e.to_string())?;
-        let desired = (self.load)(&InMemory(files)).map_err(|failure| {
+        let code = self.repo.files_of(commit).map_err(|e| e.to_string())?;
+        let desired = (self.load)(&OtherTexts { manifests: InMemory(files), code: &code }).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests there have mistakes: {first}")
         })?;
@@ -357,7 +358,10 @@ impl States {
     fn at(&mut self, history: &History<'_>, commit: &str) -> Option<&Specs> {
         if !self.known.contains_key(commit) {
             let files = || history.repo.files_at(commit, history.paths).ok();
-            let load = |files| (history.load)(&InMemory(files)).ok();
+            let load = |files| {
+                let code = history.repo.files_of(commit).ok()?;
+                (history.load)(&OtherTexts { manifests: InMemory(files), code: &code }).ok()
+            };
             let of = |desired: Desired| specs_of(&desired);
             let specs = if self.known.len() < MOST_STATES {
                 files().map(|files| load(files).map(of).unwrap_or_default())

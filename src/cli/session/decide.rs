@@ -215,9 +215,9 @@ impl Session {
         &self,
         live: &Live,
         bases: &Baselines,
-        source: &dyn ManifestSource,
+        texts: BTreeMap<String, Vec<u8>>,
     ) -> Result<(Desired, Decision), String> {
-        let desired = self.project.reload(source).map_err(|failure| {
+        let desired = self.project.reload(texts).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests would have mistakes: {first}")
         })?;
