@@ -9,7 +9,7 @@ use crate::explain::{History, HistoryBudget, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::kinds::{Kind, Mark};
-use plumb_core::manifest::{Desired, ManifestSource};
+use plumb_core::manifest::Desired;
 use plumb_core::plan::{
     Baselines, Decision, Earlier, Input, Live, Plan, PlanLinks, Selection, WorkspacePages, decide, estimate,
 };
