@@ -377,6 +377,7 @@ async fn a_pruned_tree_goes_with_its_notes_and_its_marker_first() {
         notes(&stage);
         let ended = stage.carry(CodeAct::Prune).await;
         assert!(ended.is_done(), "{ended:?}");
+        assert!(stage.writes()[0].contains("/.plumb-"), "the marker goes first, by itself");
         assert_eq!(stage.files(), Vec::<String>::new(), "{root:?}");
         assert!(!stage.workspace.nodes.lock().unwrap().keys().any(|path| path.contains(&stage.tree().hash)));
         // Once more: gone is done.

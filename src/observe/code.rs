@@ -79,7 +79,7 @@ fn named_in(value: &Value, folder: &CodeFolder, named: &mut BTreeSet<String>) {
     }
 }
 
-/// The trees that are there, and what is noted beside them.
+/// The trees that are there or of which a note is, and what is noted.
 pub(crate) fn trees(folder: &CodeFolder, entries: &[StoredEntry]) -> BTreeMap<String, StoredTree> {
     let mut trees: BTreeMap<String, StoredTree> = BTreeMap::new();
     let folders = entries.iter().filter(|entry| matches!(entry.sort, Some(StoredSort::Folder) | None));
@@ -88,10 +88,10 @@ pub(crate) fn trees(folder: &CodeFolder, entries: &[StoredEntry]) -> BTreeMap<St
             trees.entry(entry.name.clone()).or_default();
         }
     }
+    // What is noted of a tree that is gone already is left of a pruning that did not come to its end.
     for (hash, day) in entries.iter().filter_map(|entry| CodeFolder::read_unused(&entry.name)) {
-        if let Some(tree) = trees.get_mut(hash) {
-            tree.unused_since = tree.unused_since.max(Some(day));
-        }
+        let tree = trees.entry(hash.to_owned()).or_default();
+        tree.unused_since = tree.unused_since.max(Some(day));
     }
     trees
 }

@@ -194,7 +194,8 @@ async fn notes_say_since_when_and_runs_are_asked_only_when_a_tree_could_go() {
         workspace.put(&folder.unused(&"b".repeat(32), day), "FILE", "");
         workspace.take_asked();
         let stock = stocked(&workspace, &unnamed).await;
-        assert_eq!(stock.trees.len(), 1);
+        // A note that a pruning left behind is to go, too.
+        assert_eq!(stock.trees[&"b".repeat(32)].unused_since, Some(day));
         assert_eq!(stock.trees[&hash].unused_since, Some(day));
         assert_eq!(stock.runs.is_some(), is_asked);
         assert_eq!(workspace.take_asked().iter().any(|line| line.contains("runs/list")), is_asked);
@@ -203,9 +204,15 @@ async fn notes_say_since_when_and_runs_are_asked_only_when_a_tree_could_go() {
     let named = json!({ "runs": [{ "run_id": 1, "tasks": [{ "spark_python_task": { "python_file": path } }] }] });
     workspace.others.lock().unwrap().insert("runs/list", named);
     assert_eq!(stocked(&workspace, &unnamed).await.runs, Some(Ok(BTreeSet::from([hash.clone()]))));
+    // A listing shows a part of a run with many tasks.
+    let part = json!({ "runs": [{ "run_id": 1, "has_more": true, "tasks": [] }] });
+    let rest = json!({ "run_id": 1, "tasks": [{ "spark_python_task": { "python_file": path } }] });
+    workspace.others.lock().unwrap().extend([("runs/list", part), ("runs/get", rest)]);
+    assert_eq!(stocked(&workspace, &unnamed).await.runs, Some(Ok(BTreeSet::from([hash.clone()]))));
     workspace.goes_wrong(|call, _| call.path.ends_with("runs/list").then(|| Mishap::Before(refused(500, ""))));
     assert!(matches!(stocked(&workspace, &unnamed).await.runs, Some(Err(_))));
     // A manifest names it again.
+    workspace.nodes.lock().unwrap().retain(|path, _| !path.contains(&"b".repeat(32)));
     assert_eq!(stocked(&workspace, &desired(&code, None)).await.runs, None);
 }
 

@@ -88,7 +88,8 @@ impl FakeWorkspace {
 
     fn go(&self, call: &Call, body: Option<&Bytes>) -> Result<(Value, Bytes), ServiceError> {
         let number = self.asked.lock().unwrap().len();
-        self.asked.lock().unwrap().push(call.line());
+        let named = call.body.as_ref().and_then(|body| body["path"].as_str());
+        self.asked.lock().unwrap().push(call.line() + &named.map(|path| format!(" {path}")).unwrap_or_default());
         let mishap = (self.hook.lock().unwrap())(call, number);
         match mishap {
             Some(Mishap::Before(fault)) => Err(fault),
