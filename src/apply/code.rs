@@ -28,9 +28,6 @@ const LONG: usize = 40;
 /// How many times it is told how far a long upload has got.
 const TOLD: usize = 20;
 
-/// The kinds whose objects can name code.
-const NAMING: [&str; 3] = ["DatabricksJob", "DatabricksCluster", "DatabricksClusterPolicy"];
-
 /// Carries out what a change does to a tree of code.
 pub(super) async fn run(shared: &Arc<Shared>, index: usize, step: &CodeStep) -> Ended {
     let change = &shared.decision.plan.changes[index];
@@ -394,7 +391,8 @@ impl Act {
             return Ok(vec!["it is used again: it is no longer noted that nothing names it".to_owned()]);
         }
         let services = &self.shared.services;
-        let kinds: Vec<_> = NAMING.iter().filter_map(|name| plumb_core::kinds::find(name)).collect();
+        let all = plumb_core::kinds::objects().iter().copied();
+        let kinds: Vec<_> = all.filter(|kind| kind.system() == System::Databricks).collect();
         let unread = |why: String| Stopped::unsent(format!("nothing was deleted: what names it cannot be read: {why}"));
         let (live, refused) =
             observe::listed(services, &kinds, &UnwatchedRead).await.map_err(|fault| unread(fault.to_string()))?;

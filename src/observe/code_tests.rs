@@ -32,7 +32,7 @@ async fn write(workspace: &Arc<FakeWorkspace>, code: &SampleCode, root: Option<&
     let (folder, tree) = (code.code(root).folder, code.tree());
     let store = CodeStore::new(workspace.clone(), &folder);
     for at in folders(&tree) {
-        store.make_folder(&format!("{}/{at}", folder.tree(&tree.hash)).trim_end_matches('/')).await.unwrap();
+        store.make_folder(format!("{}/{at}", folder.tree(&tree.hash)).trim_end_matches('/')).await.unwrap();
     }
     for (path, bytes) in &code.0 {
         store.write(&folder.file(&tree.hash, path), &bytes.clone().into()).await.unwrap();
