@@ -3,7 +3,7 @@
 //! Whatever is written sets a state, so the next apply goes on from wherever this one ended: it looks what is there. The marker
 //! comes last and goes first, so a tree that has one was whole; what stands in one that has none is read before it is believed.
 
-use super::code_said::{Wanted, said};
+use super::code_said::{Tried, said};
 use super::send::CallFailure;
 use super::{Ended, Shared, send};
 use crate::observe::code::{self as seen, SeenTree};
@@ -151,8 +151,8 @@ impl Act {
     }
 
     /// The fault of a call, with what it means for code.
-    async fn failed(&self, fault: ServiceError, path: &str, wanted: Wanted) -> Stopped {
-        let why = said(&*self.service, &fault, &self.folder, path, wanted).await;
+    async fn failed(&self, fault: ServiceError, path: &str, tried: Tried) -> Stopped {
+        let why = said(&*self.service, &fault, &self.folder, path, tried).await;
         Stopped::Failed(CallFailure { why, ..CallFailure::of(&fault) })
     }
 
@@ -160,7 +160,7 @@ impl Act {
     async fn notes(&self) -> Result<(bool, Vec<String>), Stopped> {
         let entries = match self.store.list(self.folder.path()).await {
             Ok(entries) => entries.unwrap_or_default(),
-            Err(fault) => return Err(self.failed(fault, self.folder.path(), Wanted::Read).await),
+            Err(fault) => return Err(self.failed(fault, self.folder.path(), Tried::Read).await),
         };
         let is_there = seen::trees(&self.folder, &entries).contains_key(&self.hash);
         let names = entries.into_iter().map(|entry| entry.name);
@@ -175,7 +175,7 @@ impl Act {
         };
         match came {
             Ok(()) => Ok(()),
-            Err(fault) => Err(self.failed(fault, path, Wanted::Write).await),
+            Err(fault) => Err(self.failed(fault, path, Tried::Write).await),
         }
     }
 
@@ -196,7 +196,7 @@ impl Act {
         let found = match is_there {
             true => match seen::look(&self.store, &self.folder, tree).await {
                 Ok(found) => found,
-                Err(fault) => return Err(self.failed(fault, &root, Wanted::Read).await),
+                Err(fault) => return Err(self.failed(fault, &root, Tried::Read).await),
             },
             false => SeenTree { missing_all: true, ..SeenTree::default() },
         };
@@ -212,7 +212,7 @@ impl Act {
         self.write_all(tree, todo, sent).await?;
         let granted = match self.store.grant(&root, readers).await {
             Ok(granted) => granted,
-            Err(fault) => return Err(self.failed(fault, &root, Wanted::Grant).await),
+            Err(fault) => return Err(self.failed(fault, &root, Tried::Grant).await),
         };
         let marker = self.folder.file(&self.hash, &CodeFolder::marker(readers));
         let index = Bytes::from(seen::index_text(tree));
@@ -227,7 +227,7 @@ impl Act {
         for at in folders.iter().filter(|at| !is_above(at)) {
             let path = if at.is_empty() { root.to_owned() } else { format!("{root}/{at}") };
             if let Err(fault) = self.store.make_folder(&path).await {
-                return Err(self.failed(fault, &path, Wanted::Write).await);
+                return Err(self.failed(fault, &path, Tried::Write).await);
             }
         }
         Ok(())
@@ -306,7 +306,7 @@ impl Act {
             Ok(()) if file.form == CodeForm::Archive => Ok(content_hash(stored, &whole).as_ref() == Ok(&file.hash)),
             Ok(()) => Ok(hashing.digits() == file.hash),
             Err(fault) if fault.is_gone() => Ok(false),
-            Err(fault) => Err(self.failed(fault, stored, Wanted::Read).await),
+            Err(fault) => Err(self.failed(fault, stored, Tried::Read).await),
         }
     }
 
@@ -326,7 +326,7 @@ impl Act {
                 Ok(wanted.digits() == hashing.digits())
             }
             Err(fault) if fault.is_gone() => Ok(false),
-            Err(fault) => Err(self.failed(fault, stored, Wanted::Read).await),
+            Err(fault) => Err(self.failed(fault, stored, Tried::Read).await),
         }
     }
 
@@ -335,10 +335,10 @@ impl Act {
     async fn write(&self, named: &str, stored: &str, form: CodeForm, bytes: &Bytes) -> Result<(), Stopped> {
         let came = self.store.write(named, bytes).await;
         match came {
-            Err(fault) if !fault.may_have_happened() => Err(self.failed(fault, named, Wanted::Write).await),
+            Err(fault) if !fault.may_have_happened() => Err(self.failed(fault, named, Tried::Write).await),
             came => match (self.is_there(stored, form, bytes).await, came) {
                 (Ok(true), _) => Ok(()),
-                (_, Err(fault)) => Err(self.failed(fault, named, Wanted::Write).await),
+                (_, Err(fault)) => Err(self.failed(fault, named, Tried::Write).await),
                 (Ok(false), Ok(())) => {
                     let why =
                         format!("{stored} was written and accepted, and what can be read there is something else");
@@ -369,7 +369,7 @@ impl Act {
             let root = self.folder.tree(&self.hash);
             let entries = match self.store.list(&root).await {
                 Ok(entries) => entries.unwrap_or_default(),
-                Err(fault) => return Err(self.failed(fault, &root, Wanted::Read).await),
+                Err(fault) => return Err(self.failed(fault, &root, Tried::Read).await),
             };
             for entry in entries.iter().filter(|entry| CodeFolder::is_marker(&entry.name)) {
                 self.delete(&format!("{root}/{}", entry.name), false).await?;

@@ -6,7 +6,7 @@ use plumb_model::call::{Service, ServiceError};
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Tried {
     Read,
     Write,
     Grant,
@@ -18,12 +18,12 @@ pub(super) async fn said(
     fault: &ServiceError,
     folder: &CodeFolder,
     path: &str,
-    wanted: Wanted,
+    tried: Tried,
 ) -> String {
     let ServiceError::Refused { status, code, message, .. } = fault else { return fault.to_string() };
     if *status == 403 && code != "MAX_CHILD_NODE_SIZE_EXCEEDED" {
         let who = services::me(service).await.unwrap_or_else(|_| "whoever applies".to_owned());
-        return format!("{}; {fault}", no_right(&who, folder, path, wanted));
+        return format!("{}; {fault}", no_right(&who, folder, path, tried));
     }
     match meaning(*status, code, message, path) {
         Some(meaning) => format!("{meaning}; {fault}"),
@@ -32,24 +32,24 @@ pub(super) async fn said(
 }
 
 /// Who lacks which right, and where.
-fn no_right(who: &str, folder: &CodeFolder, path: &str, wanted: Wanted) -> String {
+fn no_right(who: &str, folder: &CodeFolder, path: &str, tried: Tried) -> String {
     let place = folder.path();
     if folder.is_volume() {
         let volume: Vec<&str> = place.trim_start_matches("/Volumes/").split('/').take(3).collect();
-        let right = match wanted {
-            Wanted::Read => "READ VOLUME",
-            Wanted::Write => "WRITE VOLUME",
-            Wanted::Grant => "MANAGE, or to own it, to let others read the code,",
+        let right = match tried {
+            Tried::Read => "READ VOLUME",
+            Tried::Write => "WRITE VOLUME",
+            Tried::Grant => "MANAGE, or to own it, to let others read the code,",
         };
         return format!(
             "{who} needs {right} on the volume {}, with USE CATALOG and USE SCHEMA above it",
             volume.join(".")
         );
     }
-    match wanted {
-        Wanted::Read => format!("{who} needs CAN READ on {path}"),
-        Wanted::Write => format!("{who} needs CAN EDIT on {place}; or name a folder of its own in `databricks.code`"),
-        Wanted::Grant => format!("{who} needs CAN MANAGE on {path} to let others read the code"),
+    match tried {
+        Tried::Read => format!("{who} needs CAN READ on {path}"),
+        Tried::Write => format!("{who} needs CAN EDIT on {place}; or name a folder of its own in `databricks.code`"),
+        Tried::Grant => format!("{who} needs CAN MANAGE on {path} to let others read the code"),
     }
 }
 
@@ -111,10 +111,10 @@ mod tests {
     #[test]
     fn a_missing_right_is_named_with_who_lacks_it_and_where() {
         let volume = CodeFolder::new(Some("/Volumes/main/ops/plumb"), "p", "t");
-        let said = no_right("ada", &volume, "/Volumes/main/ops/plumb/x", Wanted::Write);
+        let said = no_right("ada", &volume, "/Volumes/main/ops/plumb/x", Tried::Write);
         assert!(said.starts_with("ada needs WRITE VOLUME on the volume main.ops.plumb"), "{said}");
         let folder = CodeFolder::new(Some("/Workspace/code"), "p", "t");
-        let said = no_right("ada", &folder, "/Workspace/code/x", Wanted::Write);
+        let said = no_right("ada", &folder, "/Workspace/code/x", Tried::Write);
         assert!(said.contains("CAN EDIT on /Workspace/code/.plumb/p/t/code"), "{said}");
     }
 }

@@ -22,19 +22,19 @@ const VOLUME: &str = "/Volumes/main/ops/plumb";
 const PLACES: [Option<&str>; 3] = [None, Some("/Workspace/Users/ada/code"), Some(VOLUME)];
 
 /// A place for code, and what is in the repository.
-struct Stage {
+struct CodeStage {
     workspace: Arc<FakeWorkspace>,
     root: Option<&'static str>,
     code: SampleCode,
     readers: BTreeSet<CodeReader>,
 }
 
-impl Stage {
-    fn at(root: Option<&'static str>) -> Stage {
+impl CodeStage {
+    fn at(root: Option<&'static str>) -> CodeStage {
         let (workspace, code, readers) = (FakeWorkspace::new(), SampleCode::usual(), BTreeSet::new());
         let held = json!({ "privilege_assignments": [{ "principal": "bo", "privileges": [{ "privilege": "ALL_PRIVILEGES" }] }] });
         workspace.others.lock().unwrap().insert("effective-permissions", held);
-        Stage { workspace, root, code, readers }
+        CodeStage { workspace, root, code, readers }
     }
 
     fn folder(&self) -> CodeFolder {
@@ -118,7 +118,7 @@ fn why(ended: &Ended) -> String {
 #[tokio::test]
 async fn a_tree_is_written_whole_and_its_marker_last() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.upload_all().await;
         assert_eq!(stage.files(), stage.whole(), "{root:?}");
         let nodes = stage.workspace.nodes.lock().unwrap();
@@ -135,7 +135,7 @@ async fn a_tree_is_written_whole_and_its_marker_last() {
 #[tokio::test]
 async fn a_whole_tree_is_not_written_again() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.upload_all().await;
         assert!(stage.upload().await.is_done());
         let writes = stage.writes();
@@ -147,7 +147,7 @@ async fn a_whole_tree_is_not_written_again() {
 #[tokio::test]
 async fn only_what_is_damaged_is_written_and_what_is_foreign_goes() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.upload_all().await;
         stage.workspace.nodes.lock().unwrap().remove(&stage.path("src/lib.py"));
         stage.workspace.put(&stage.path("src/load.py"), "FILE", "import los\n");
@@ -168,7 +168,7 @@ async fn only_what_is_damaged_is_written_and_what_is_foreign_goes() {
 #[tokio::test]
 async fn what_has_no_marker_is_read_before_it_is_believed() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.upload_all().await;
         let marker = stage.path(&CodeFolder::marker(&stage.readers));
         stage.workspace.nodes.lock().unwrap().remove(&marker);
@@ -186,7 +186,7 @@ async fn what_has_no_marker_is_read_before_it_is_believed() {
 
 #[tokio::test]
 async fn a_folder_or_a_notebook_in_the_way_makes_room() {
-    let stage = Stage::at(None);
+    let stage = CodeStage::at(None);
     stage.upload_all().await;
     {
         let mut nodes = stage.workspace.nodes.lock().unwrap();
@@ -203,7 +203,7 @@ async fn a_folder_or_a_notebook_in_the_way_makes_room() {
 
 #[tokio::test]
 async fn a_file_that_changed_since_the_plan_is_not_uploaded() {
-    let mut stage = Stage::at(None);
+    let mut stage = CodeStage::at(None);
     let tree = Arc::new(stage.tree());
     stage.code.0.insert("src/lib.py".into(), b"z = 5\n".to_vec());
     let ended = stage.carry(CodeAct::Upload { tree, readers: BTreeSet::new() }).await;
@@ -215,7 +215,7 @@ async fn a_file_that_changed_since_the_plan_is_not_uploaded() {
 #[tokio::test]
 async fn what_is_written_is_read_back() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         // The service accepts the file and keeps another.
         let workspace = Arc::downgrade(&stage.workspace);
         let victim = stage.path("src/load.py");
@@ -233,7 +233,7 @@ async fn what_is_written_is_read_back() {
 
 #[tokio::test]
 async fn a_notebook_that_comes_back_with_another_end_is_the_same() {
-    let stage = Stage::at(None);
+    let stage = CodeStage::at(None);
     let workspace = Arc::downgrade(&stage.workspace);
     let victim = stage.path("nb/report");
     stage.workspace.goes_wrong(move |call, _| {
@@ -251,7 +251,7 @@ async fn a_notebook_that_comes_back_with_another_end_is_the_same() {
 async fn an_answer_that_is_lost_after_a_write_is_no_failure() {
     for root in PLACES {
         for fault in [lost(), refused(500, "INTERNAL_ERROR"), refused(503, "")] {
-            let stage = Stage::at(root);
+            let stage = CodeStage::at(root);
             stage.workspace.goes_wrong(move |call, _| {
                 let is_write =
                     call.path.contains("import-file") || (call.method == Method::Put && call.path.contains("/files/"));
@@ -267,19 +267,19 @@ async fn an_answer_that_is_lost_after_a_write_is_no_failure() {
 #[tokio::test]
 async fn whatever_call_fails_the_next_upload_ends_whole() {
     for root in PLACES {
-        let mut calm = Stage::at(root);
+        let mut calm = CodeStage::at(root);
         calm.readers.insert(CodeReader::User("bo".into()));
         calm.upload_all().await;
         let calls = {
             calm.workspace.goes_wrong(|_, _| None);
-            Stage { workspace: FakeWorkspace::new(), ..calm }
+            CodeStage { workspace: FakeWorkspace::new(), ..calm }
         };
         calls.upload().await;
         let count = calls.workspace.take_asked().len();
         for number in 0..count {
             for fault in [not_sent(), refused(500, ""), refused(403, "PERMISSION_DENIED")] {
                 for is_after in [false, true] {
-                    let mut stage = Stage::at(root);
+                    let mut stage = CodeStage::at(root);
                     stage.readers.insert(CodeReader::User("bo".into()));
                     let fault = fault.clone();
                     stage.workspace.goes_wrong(move |_, n| {
@@ -306,7 +306,7 @@ async fn readers_are_granted_before_the_marker_says_so() {
         (Some("/Workspace/Users/ada/code"), Some("PATCH /api/2.0/permissions/directories/7")),
         (Some(VOLUME), Some("PATCH /api/2.1/unity-catalog/permissions/volume/main.ops.plumb")),
     ] {
-        let mut stage = Stage::at(root);
+        let mut stage = CodeStage::at(root);
         stage.workspace.others.lock().unwrap().clear();
         stage.readers.extend([CodeReader::User("bo".into()), CodeReader::ServicePrincipal("0-1".into())]);
         let ended = stage.upload().await;
@@ -324,7 +324,7 @@ async fn readers_are_granted_before_the_marker_says_so() {
 #[tokio::test]
 async fn whoever_applies_is_not_made_a_reader_and_who_can_read_a_volume_is_not_granted_it() {
     for root in PLACES {
-        let mut stage = Stage::at(root);
+        let mut stage = CodeStage::at(root);
         let name = if root == Some(VOLUME) { "bo" } else { "ada" };
         stage.readers.insert(CodeReader::User(name.into()));
         assert!(stage.upload().await.is_done());
@@ -338,7 +338,7 @@ async fn a_missing_right_is_told_with_who_and_where() {
         (None, "ada needs CAN EDIT on /Workspace/Shared/.plumb/bau/prod/code"),
         (Some(VOLUME), "ada needs WRITE VOLUME on the volume main.ops.plumb"),
     ] {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.workspace.goes_wrong(|call: &Call, _| {
             let is_write = call.method != Method::Get;
             is_write.then(|| Mishap::Before(refused(403, "PERMISSION_DENIED")))
@@ -351,7 +351,7 @@ async fn a_missing_right_is_told_with_who_and_where() {
 #[tokio::test]
 async fn a_tree_that_comes_back_into_use_loses_its_note_first() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.upload_all().await;
         let day = jiff::civil::date(2026, 11, 1);
         assert!(stage.carry(CodeAct::Retire { day }).await.is_done());
@@ -364,7 +364,7 @@ async fn a_tree_that_comes_back_into_use_loses_its_note_first() {
     }
 }
 
-fn notes(stage: &Stage) {
+fn notes(stage: &CodeStage) {
     let note = stage.folder().unused(&stage.tree().hash, jiff::civil::date(2026, 10, 1));
     stage.workspace.put(&note, "FILE", "");
 }
@@ -372,7 +372,7 @@ fn notes(stage: &Stage) {
 #[tokio::test]
 async fn a_pruned_tree_goes_with_its_notes_and_its_marker_first() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.upload_all().await;
         notes(&stage);
         let ended = stage.carry(CodeAct::Prune).await;
@@ -388,13 +388,13 @@ async fn a_pruned_tree_goes_with_its_notes_and_its_marker_first() {
 #[tokio::test]
 async fn whatever_call_of_a_pruning_fails_nothing_half_is_taken_for_whole() {
     for root in PLACES {
-        let stage = Stage::at(root);
+        let stage = CodeStage::at(root);
         stage.upload_all().await;
         notes(&stage);
         stage.carry(CodeAct::Prune).await;
         let count = stage.workspace.take_asked().len();
         for number in 0..count {
-            let stage = Stage::at(root);
+            let stage = CodeStage::at(root);
             stage.upload_all().await;
             notes(&stage);
             stage.workspace.goes_wrong(move |_, n| (n == number).then(|| Mishap::Before(refused(500, ""))));
@@ -414,8 +414,8 @@ async fn whatever_call_of_a_pruning_fails_nothing_half_is_taken_for_whole() {
 
 #[tokio::test]
 async fn what_is_used_again_is_not_pruned() {
-    let hash = Stage::at(None).tree().hash;
-    let path = Stage::at(None).folder().file(&hash, "src/load.py");
+    let hash = CodeStage::at(None).tree().hash;
+    let path = CodeStage::at(None).folder().file(&hash, "src/load.py");
     let task = json!({ "task_key": "a", "spark_python_task": { "python_file": path } });
     let jobs = json!({ "jobs": [{ "job_id": 1, "settings": { "name": "x", "tasks": [task] } }] });
     let runs = json!({ "runs": [{ "run_id": 1, "tasks": [task] }] });
@@ -425,7 +425,7 @@ async fn what_is_used_again_is_not_pruned() {
         ("an active run names it", None, Some(("runs/list", runs)), true),
     ];
     for (what, jobs, runs, is_noted) in cases {
-        let stage = Stage::at(None);
+        let stage = CodeStage::at(None);
         stage.upload_all().await;
         if is_noted {
             notes(&stage);
@@ -438,7 +438,7 @@ async fn what_is_used_again_is_not_pruned() {
     }
     // What cannot be read may name it.
     for failing in ["jobs/list", "runs/list", "clusters/list"] {
-        let stage = Stage::at(None);
+        let stage = CodeStage::at(None);
         stage.upload_all().await;
         notes(&stage);
         let fails = move |call: &Call, _| call.path.ends_with(failing).then(|| Mishap::Before(refused(403, "X")));
@@ -452,7 +452,7 @@ async fn what_is_used_again_is_not_pruned() {
 #[tokio::test]
 async fn an_upload_without_the_files_at_hand_says_so() {
     let told: Mutex<Vec<String>> = Mutex::default();
-    let mut stage = Stage::at(None);
+    let mut stage = CodeStage::at(None);
     let tree = Arc::new(stage.tree());
     stage.code.0.remove("src/lib.py");
     let ended = stage.carry(CodeAct::Upload { tree, readers: BTreeSet::new() }).await;
