@@ -132,6 +132,8 @@ async fn what_is_broken_closes_the_gate_and_ends_what_is_under_way() {
     let refused = fenced.send(&write()).await.unwrap_err();
     assert!(matches!(&refused, ServiceError::Refused { code, .. } if code == "LEASE_LOST"), "{refused}");
     assert!(!crate::services::retry::may_be_sent_again(&write(), &refused));
+    let refused = fenced.send_bytes(&write(), &bytes::Bytes::new()).await.unwrap_err();
+    assert!(matches!(&refused, ServiceError::Refused { code, .. } if code == "LEASE_LOST"), "{refused}");
     assert_eq!(workspace.written.lock().unwrap().len(), 1);
     // It was left free, and giving back what was lost does not make it anybody's.
     lease.release().await.unwrap();

@@ -8,6 +8,7 @@
 
 mod answers;
 mod apart;
+mod code;
 mod crashes;
 mod cutover_acts;
 mod dags;

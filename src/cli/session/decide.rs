@@ -41,7 +41,8 @@ impl Session {
         live.notes.extend(kept.notes());
         live.kept_runs = Arc::new(kept.runs());
         self.waves(&mut live).await?;
-        live.code = observe::code::stock(&self.services, &self.project.desired, &live).await;
+        let today = self.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
         live.notes.extend(kept.notes());
         let kept_runs = Arc::new(kept.runs());
         Ok(Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live })

@@ -5,12 +5,14 @@
 //! pinned to what it was reviewed with, and whatever compares paths compares code.
 
 mod archive;
+mod diff;
 mod folder;
 mod found;
 mod notebook;
 mod stock;
 mod tree;
 
+pub use diff::{TextDifference, difference, line_count};
 pub use folder::{CodeFolder, HASH_DIGITS, TreePlace, is_hash};
 pub use found::{CodeReading, FoundCode, FoundCodeKind, HashedCode, MOST_TEXT, hash_code, is_left_out};
 pub use notebook::{MOST_BYTES_A_NOTEBOOK, header, notebook_endings, notebook_path};
@@ -35,6 +37,29 @@ pub struct Code {
     pub trees: BTreeMap<String, CodeTree>,
     /// The resources that name code.
     pub users: BTreeMap<Address, CodeUser>,
+}
+
+impl CodeTree {
+    /// How many bytes its files have.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+}
+
+impl CodeFile {
+    /// It in a few words.
+    pub fn summary(&self) -> CodeSummary {
+        CodeSummary { hash: self.hash.clone(), bytes: self.bytes }
+    }
+}
+
+impl CodeReader {
+    /// The user name, or the application id.
+    pub fn name(&self) -> &str {
+        match self {
+            CodeReader::User(name) | CodeReader::ServicePrincipal(name) => name,
+        }
+    }
 }
 
 impl Code {
@@ -148,6 +173,26 @@ pub struct CodeSummary {
     pub hash: String,
     /// How many bytes it has.
     pub bytes: u64,
+}
+
+/// The tree of an object, or one that is written, in a few words.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct CodeOverview {
+    /// Where it is kept: `/Workspace/Shared/.plumb/PROJECT/TARGET/code/HASH`.
+    pub path: String,
+    /// How many files it has.
+    pub files: usize,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// Of an upload: how many files are written. The others are there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<usize>,
+    /// Of an upload: the objects that run it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used_by: Vec<Address>,
+    /// Of an object that had other code: why it cannot be told how that differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
 }
 
 /// What is done to a tree of code, as data.

@@ -1,6 +1,6 @@
 //! The trees of code that a workspace or a volume has.
 
-use super::{CodeFolder, CodeReader};
+use super::{CodeFolder, CodeReader, CodeSummary};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the folder of a target holds.
@@ -12,6 +12,9 @@ pub struct CodeStock {
     pub trees: BTreeMap<String, StoredTree>,
     /// The trees that active runs name; the error says why that is not known. Looked at only when a tree could be pruned.
     pub runs: Option<Result<BTreeSet<String>, String>>,
+    /// What was in trees that live objects name and neither a manifest nor the history knows, by path, as their markers say; the
+    /// error says why that is not known. Read only where a plan shows how files differ.
+    pub indexes: BTreeMap<String, Result<BTreeMap<String, CodeSummary>, String>>,
 }
 
 /// A tree that is there.

@@ -104,6 +104,14 @@ impl Compact {
         }
     }
 
+    /// The spec as JSON, for looking a text up in it.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        match &self.body {
+            Body::Whole { spec, .. } => Cow::Owned(spec.to_string()),
+            Body::Packed(packed) => Cow::Borrowed(&packed.spec),
+        }
+    }
+
     /// Whatever else the kind knows of it.
     pub fn facts(&self) -> Cow<'_, Value> {
         match &self.body {

@@ -14,7 +14,7 @@ use super::selection::Selection;
 use super::unknown::{self, UnknownMembers};
 use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
-    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, cutover, finish, foreign, held,
+    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, code, cutover, finish, foreign, held,
     missing_systems, normal, order, orphans, references, unreadable,
 };
 use crate::cutover::waves;
@@ -144,6 +144,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
     let contested = foreign::contested(&context);
     all.hold(contested);
     cutover::decide(&context, &waves, &mut all);
+    // After all that is done to objects: what they name then is what is kept.
+    code::decide(&context, &mut all);
     finish::finish(context, all)
 }
 

@@ -6,6 +6,7 @@
 //! `PLUMB_APPROVAL_KEY` is set it keys the digests, and each of them says so by `k:`.
 
 use super::{Change, FieldChange, Partial, Plan, normal};
+use crate::code::{CodeAct, CodeReader, CodeStep};
 use crate::kinds::ImpactClass;
 use hmac::{Hmac, KeyInit, Mac};
 use plumb_model::address::Address;
@@ -46,8 +47,33 @@ fn sealed(value: &Value, key: Option<&str>) -> String {
 /// Names a change by its effect in a workspace. What it disrupts is not in it.
 pub(super) fn of_change(change: &Change, workspace: Option<&str>, key: Option<&str>) -> String {
     let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
-    let effect = json!([change.address, change.action, change.id, change.moved_from, fields, workspace]);
+    let mut effect = vec![
+        json!(change.address),
+        json!(change.action),
+        json!(change.id),
+        json!(change.moved_from),
+        json!(fields),
+        json!(workspace),
+    ];
+    effect.extend(change.code.as_deref().map(of_code));
+    let effect = Value::Array(effect);
     format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
+}
+
+/// What is done to a tree of code. Its hash names every file, and an upload leaves just those, whatever is there before it. The
+/// day on which it falls out of use is none of it: an approval of today is as good tomorrow.
+fn of_code(step: &CodeStep) -> Value {
+    match &step.does {
+        CodeAct::Upload { readers, .. } => {
+            let readers = readers.iter().map(|reader| match reader {
+                CodeReader::User(name) => ("user", name),
+                CodeReader::ServicePrincipal(name) => ("service-principal", name),
+            });
+            json!(["upload", step.hash, readers.collect::<Vec<_>>()])
+        }
+        CodeAct::Retire { .. } => json!(["retire", step.hash]),
+        CodeAct::Prune => json!(["prune", step.hash]),
+    }
 }
 
 /// Names a wave's change by the whole of what it sets, from what was before the cutover to what is after it: the same in every

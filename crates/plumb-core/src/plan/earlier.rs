@@ -4,6 +4,7 @@
 //! environment has it no longer, but its place is.
 
 use super::secrets::holds;
+use crate::code::CodeTree;
 use crate::detect;
 use plumb_model::address::Address;
 use plumb_model::schema::{self, Field, Path, Rules, Segment, Shape};
@@ -31,6 +32,8 @@ pub struct Baselines {
     hiding: BTreeMap<Address, Vec<Value>>,
     /// The secrets that earlier manifests could use.
     known: Vault,
+    /// The code that earlier manifests named, by the hashes of its trees.
+    trees: BTreeMap<String, CodeTree>,
 }
 
 impl Baselines {
@@ -41,7 +44,11 @@ impl Baselines {
 
     /// Whether nothing is known that explains or hides anything.
     pub fn is_empty(&self) -> bool {
-        self.specs.is_empty() && self.since.is_empty() && self.hiding.is_empty() && self.known.is_empty()
+        self.specs.is_empty()
+            && self.since.is_empty()
+            && self.hiding.is_empty()
+            && self.known.is_empty()
+            && self.trees.is_empty()
     }
 
     /// What explains the differences of a resource.
@@ -85,6 +92,24 @@ impl Baselines {
     pub fn hide_like(&mut self, other: &Baselines) {
         other.hiding.iter().for_each(|(address, specs)| specs.iter().for_each(|spec| self.hide(address, spec)));
         self.learn(&other.known);
+        self.learn_code(other.trees.values());
+    }
+
+    /// Adds the code that the manifests of an earlier commit named.
+    pub fn learn_code<'t>(&mut self, trees: impl IntoIterator<Item = &'t CodeTree>) {
+        for tree in trees {
+            self.trees.entry(tree.hash.clone()).or_insert_with(|| tree.clone());
+        }
+    }
+
+    /// The earlier code of a hash.
+    pub fn tree(&self, hash: &str) -> Option<&CodeTree> {
+        self.trees.get(hash)
+    }
+
+    /// All earlier code that is known.
+    pub fn trees(&self) -> impl Iterator<Item = &CodeTree> {
+        self.trees.values()
     }
 
     /// What hides secrets in what is live of a resource. `vault` names them.

@@ -60,6 +60,10 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         field.from = field.from.as_ref().map(|v| numbers.show(v));
         field.to = field.to.as_ref().map(|v| numbers.show(v));
     }
+    for file in all.changes.iter_mut().flat_map(|change| &mut change.files) {
+        file.path = numbers.show_text(&file.path);
+        file.diff = file.diff.as_deref().map(|diff| numbers.show_text(diff));
+    }
     let desired = context.input.desired;
     for change in &mut all.changes {
         let kept = &context.input.live.kept_runs;

@@ -28,6 +28,8 @@ fn touches(change: &Change, owned: &Owned<'_>) -> bool {
         Action::Create | Action::Adopt | Action::Release | Action::Mark | Action::Terminate => false,
         // Its DAGs are named one by one, and approved so.
         Action::CutOver | Action::Rollback => false,
+        // Code is no object that is owned. Nothing but plumb ever wrote it, nothing that runs names what is pruned, and git has
+        // it: neither limit is about that.
         Action::Upload | Action::Retire | Action::Prune => false,
     };
     does && change.id.as_deref().is_some_and(|id| owned.contains(&(change.address.kind.as_str(), id)))

@@ -22,7 +22,9 @@ pub(super) fn of_adoption(change: &Change) -> Option<Blocked> {
 pub(super) fn behind_adoptions(changes: &[Change], blocked: &mut Vec<Blocked>) {
     let own = blocked.iter().filter(|blocked| blocked.guard == Some(Guard::Restart));
     let own: BTreeSet<Address> = own.filter_map(|blocked| blocked.address.clone()).collect();
-    let takes_away = |change: &Change| matches!(change.action, Action::Delete | Action::Replace | Action::Terminate);
+    let takes_away = |change: &Change| {
+        matches!(change.action, Action::Delete | Action::Replace | Action::Terminate | Action::Retire | Action::Prune)
+    };
     let waits = |change: &Change, first: &Address| takes_away(change) || !own.contains(first);
     for (address, first) in behind(changes, own.clone(), waits) {
         let reason = format!("it comes after {first}, which is not taken over yet");

@@ -3,6 +3,7 @@
 pub mod approval;
 mod attribute;
 mod calls;
+mod code;
 mod compact;
 pub mod compare;
 mod context;

@@ -2,7 +2,7 @@
 
 use super::links::PlanLinks;
 use super::{Calls, DecisionPlace, Estimate, Partial};
-use crate::code::{CodeChange, CodeStep};
+use crate::code::{CodeChange, CodeOverview, CodeStep};
 use crate::cost::change::RunCostChange;
 use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
@@ -182,6 +182,9 @@ pub struct Change {
     /// How the files differ that the object runs. For reading only: the digest has the hash that names them all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<CodeChange>,
+    /// The code that the object runs, or that is uploaded. For reading only, as `files`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<CodeOverview>,
     /// A hash of what was read of the live object; a different one before the write means that the plan is stale.
     #[serde(skip)]
     pub read: Option<String>,
@@ -214,14 +217,20 @@ impl Change {
             cutover: None,
             code: None,
             files: Vec::new(),
+            tree: None,
             read: None,
             shown_read: None,
         }
     }
 
+    /// Whether anything of the object differs from what is wanted: a field, or the code that it runs.
+    pub fn has_differences(&self) -> bool {
+        !self.fields.is_empty() || self.tree.is_some()
+    }
+
     /// Whether it takes an object over and leaves it as it is and what runs on it alone, but for the marks.
     fn only_marks(&self) -> bool {
-        self.action == Action::Adopt && self.fields.is_empty() && self.disrupts.is_empty()
+        self.action == Action::Adopt && !self.has_differences() && self.disrupts.is_empty()
     }
 }
 
@@ -425,7 +434,7 @@ impl Plan {
 
     /// How many of the objects that are taken over are changed by it, and do not only get marks.
     pub fn adopted_with_changes(&self) -> usize {
-        self.changes.iter().filter(|change| change.action == Action::Adopt && !change.fields.is_empty()).count()
+        self.changes.iter().filter(|change| change.action == Action::Adopt && change.has_differences()).count()
     }
 
     /// Whether all that is done is to put marks on objects that are taken over.

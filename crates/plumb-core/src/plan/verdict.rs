@@ -176,8 +176,10 @@ impl<'a> Collected<'a> {
         for change in &self.changes {
             change.depends_on.iter().for_each(|first| users.entry(first).or_default().push(change));
         }
-        let replaced = self.changes.iter().filter(|c| c.action == Action::Replace && held.contains_key(&c.address));
-        let mut missing: Vec<&Address> = replaced.map(|c| &c.address).collect();
+        let makes = |c: &Change| matches!(c.action, Action::Create | Action::Replace);
+        let made: BTreeMap<&Address, Action> =
+            self.changes.iter().filter(|c| makes(c)).map(|c| (&c.address, c.action)).collect();
+        let mut missing: Vec<&Address> = made.keys().copied().filter(|address| held.contains_key(*address)).collect();
         let mut waiting: BTreeMap<Address, Blocked> = BTreeMap::new();
         while let Some(first) = missing.pop() {
             for change in users.get(first).into_iter().flatten() {
@@ -185,9 +187,10 @@ impl<'a> Collected<'a> {
                 if held.contains_key(address) || waiting.contains_key(address) {
                     continue;
                 }
-                let reason = format!("it refers to {first}, which this plan does not replace");
+                let verb = if made.get(first) == Some(&Action::Create) { "create" } else { "replace" };
+                let reason = format!("it refers to {first}, which this plan does not {verb}");
                 waiting.insert(address.clone(), Blocked::new(address, reason));
-                if matches!(change.action, Action::Create | Action::Replace) {
+                if makes(change) {
                     missing.push(address);
                 }
             }

@@ -1,5 +1,6 @@
 //! What changes inside one resource, as signed lines. Text and markdown lay the same lines out differently.
 
+use super::code;
 use super::value::{barred, columns, fitted, key, pair, scalar, visible};
 use crate::kinds::teardown::ending;
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, SourceLine};
@@ -38,7 +39,7 @@ pub(super) struct BodyLine {
 }
 
 impl BodyLine {
-    fn new(sign: Sign, text: String) -> Self {
+    pub(super) fn new(sign: Sign, text: String) -> Self {
         BodyLine { sign, text, remark: None, may_be_cut: false }
     }
 }
@@ -264,7 +265,7 @@ pub(super) fn done_to(change: &Change) -> String {
         Action::Terminate => format!("will be {} for good", ending(&change.address.kind).done()),
         Action::CutOver => "will be cut over, all of it".to_owned(),
         Action::Rollback => "will go back, all of it".to_owned(),
-        Action::Upload => "will be uploaded".to_owned(),
+        Action::Upload => code::uploaded(change.tree.iter(), change.origin == Some(ChangeOrigin::Drift)),
         Action::Retire => "falls out of use".to_owned(),
         Action::Prune => "will be deleted: nothing names it any more".to_owned(),
     }
@@ -272,7 +273,8 @@ pub(super) fn done_to(change: &Change) -> String {
 
 /// ` (id 123)`, when there is an object.
 pub(super) fn id(change: &Change) -> String {
-    change.id.as_deref().map(|id| format!(" (id {})", visible(id))).unwrap_or_default()
+    let what = if change.code.is_some() { "in" } else { "id" };
+    change.id.as_deref().map(|id| format!(" ({what} {})", visible(id))).unwrap_or_default()
 }
 
 /// The sign of an action, as wide as it is.

@@ -5,8 +5,10 @@
 //! the same fields with the same values. A create is told by its name alone: what is in it stands in its manifest.
 
 use super::body::{self, commit, place};
+use super::code;
 use super::value::{columns, fitted, scalar, visible};
 use super::{counted, drifted};
+use crate::code::CODE;
 use crate::kinds;
 use crate::manifest;
 use crate::plan::worked::{self, Work};
@@ -99,7 +101,8 @@ fn stands_alone(action: Action) -> bool {
     match action {
         Action::Delete | Action::Replace | Action::Release | Action::Mark | Action::Terminate => true,
         Action::CutOver | Action::Rollback => true,
-        Action::Upload | Action::Retire | Action::Prune => true,
+        Action::Prune => true,
+        Action::Upload | Action::Retire => false,
         Action::Create | Action::Update | Action::Adopt | Action::Move => false,
     }
 }
@@ -134,7 +137,8 @@ fn key(change: &Change, pieces: &[FieldPiece<'_>]) -> String {
     fields.sort_unstable();
     let decisions: Vec<&str> = change.decisions.iter().map(|one| one.what.as_str()).collect();
     let Change { action, origin, reason, impacts, disrupts, .. } = change;
-    json!([change.address.kind, action, origin, reason, impacts, disrupts, decisions, fields]).to_string()
+    let code = code::key(change);
+    json!([change.address.kind, action, origin, reason, impacts, disrupts, decisions, fields, code]).to_string()
 }
 
 /// A path with `*` for the name of each part that its manifest names for itself: a task, a job cluster. Whom a permission is
@@ -221,9 +225,14 @@ impl<'a> ChangeGroup<'a> {
     /// fields say it.
     pub fn done(&self) -> Option<String> {
         match (self.action(), self.changes.as_slice()) {
-            (Action::Update, _) if !self.fields.is_empty() => None,
+            (Action::Update, _) if self.first().has_differences() => None,
             (_, [one]) => Some(body::done_to(one)),
             (Action::Adopt, _) => Some("will take over existing objects".to_owned()),
+            (Action::Upload, many) => {
+                let is_drift = self.first().origin == Some(ChangeOrigin::Drift);
+                Some(code::uploaded(many.iter().filter_map(|one| one.tree.as_ref()), is_drift))
+            }
+            (Action::Retire, _) => Some("fall out of use".to_owned()),
             (Action::Move, _) => Some("were renamed and keep their objects".to_owned()),
             (_, many) => many.first().map(|one| body::done_to(one)),
         }
@@ -233,7 +242,8 @@ impl<'a> ChangeGroup<'a> {
     pub fn differs(&self, limit: usize) -> Vec<String> {
         let more = self.fields.len().saturating_sub(limit);
         let told = self.fields.iter().take(limit).map(GroupedField::says);
-        told.chain((more > 0).then(|| counted(more, "more field", "more fields"))).collect()
+        let code = if self.action() == Action::Create { Vec::new() } else { code::differs(self.first()) };
+        told.chain((more > 0).then(|| counted(more, "more field", "more fields"))).chain(code).collect()
     }
 
     /// The names, `limit` of them at most: `a, b and 98 more`. `None` of a single one: [`ChangeGroup::what`] says it.
@@ -377,6 +387,9 @@ impl NoteGroup {
 
 /// `100 jobs`: so many resources of a kind.
 fn several(kind: &str, count: usize) -> String {
+    if kind == CODE {
+        return counted(count, "tree of code", "trees of code");
+    }
     let noun = kinds::find(kind).map_or_else(|| visible(kind), |kind| kind.noun().to_owned());
     counted(count, &noun, &plural(&noun))
 }

@@ -6,6 +6,7 @@
 mod applied;
 pub mod board;
 mod body;
+mod code;
 pub mod compact;
 pub mod cost;
 mod cutover;
@@ -37,6 +38,7 @@ mod translation;
 pub mod value;
 
 pub use applied::{Applied, applied, applied_json};
+pub use code::{differs as code_differs, readable};
 pub use decisions::{decision_findings, decisions, decisions_json};
 pub use drift::drift_text;
 pub use findings::{Level, ReportedFinding, drift};

@@ -64,6 +64,7 @@ impl ResourceStatus {
             Action::Release => ResourceStatus::ToRelease,
             Action::Terminate => ResourceStatus::Due,
             Action::CutOver | Action::Rollback => ResourceStatus::Pending,
+            Action::Upload if change.origin == Some(ChangeOrigin::Drift) => ResourceStatus::Drifted,
             Action::Upload | Action::Retire | Action::Prune => ResourceStatus::Pending,
             Action::Create if change.origin == Some(ChangeOrigin::Manifest) => ResourceStatus::Pending,
             Action::Create => ResourceStatus::Missing,
@@ -99,6 +100,13 @@ impl PlanStatus {
         let (mut stands, mut teardown) = (HashMap::new(), HashMap::<Address, Vec<String>>::new());
         for change in plan.changes.iter().rev() {
             stands.extend(about(&change.address).map(|of| (of, ResourceStatus::of(change))));
+        }
+        // Where its code is not as it was uploaded, a resource is not, either.
+        for change in plan.changes.iter().filter(|change| change.code.is_some()) {
+            let status = ResourceStatus::of(change);
+            for user in change.tree.iter().flat_map(|tree| &tree.used_by) {
+                stands.entry(user.clone()).or_insert(status);
+            }
         }
         let mut stages: BTreeMap<Address, Stage> = BTreeMap::new();
         for pending in &plan.teardown {

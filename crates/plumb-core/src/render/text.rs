@@ -1,6 +1,7 @@
 //! A plan for a terminal.
 
 use super::body::{self, BodyLine, Sign};
+use super::code;
 use super::compact::{self, CREATED, ChangeGroup, FIELDS, NAMES, PlanGroups};
 use super::drift::{self, DriftWords, few};
 use super::value::{columns, fitted, hung, quoted, visible, wrapped};
@@ -27,6 +28,7 @@ pub fn text(plan: &Plan, style: Style) -> String {
 
 /// The same of what drifted, where there are words for it.
 pub(super) fn whole(plan: &Plan, style: Style, words: Option<DriftWords>) -> String {
+    let plan = &*code::readable(plan);
     let mut page = Page::new(style, words);
     page.line(Ink::new().bold(), &page.head(plan));
     page.partial(plan);
@@ -51,6 +53,7 @@ pub fn compact_text(plan: &Plan, style: Style) -> String {
 
 /// The same of what drifted, where there are words for it.
 pub(super) fn short(plan: &Plan, style: Style, words: Option<DriftWords>) -> String {
+    let plan = &*code::readable(plan);
     let mut page = Page::new(style, words);
     let groups = compact::groups(plan);
     page.line(Ink::new().bold(), &page.head(plan));
@@ -385,8 +388,8 @@ impl Page {
         let between = if taken + 1 + columns(&named) <= self.style.width { " " } else { "\n      " };
         self.line(Ink::new(), &format!(" {address}{between}{named}"));
         let fields: Vec<&FieldChange> = change.fields.iter().collect();
-        for line in body::lines(change, &fields, Some(self.style.width - INDENT)) {
-            self.field(&line);
+        for line in body::lines(change, &fields, Some(self.style.width - INDENT)).iter().chain(&code::lines(change)) {
+            self.field(line);
         }
     }
 

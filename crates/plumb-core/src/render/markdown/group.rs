@@ -3,7 +3,7 @@
 use super::inert::{fence, html};
 use super::item::{ShownFields, fields, glyph_and, is_of_branch, item, places, rank};
 use super::{Item, MarkdownOptions, NAME, Shown, laid_out};
-use crate::plan::{Action, Change, FieldChange, Plan};
+use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Plan};
 use crate::render::compact::{ChangeGroup, FIELDS};
 use crate::render::value::{shortened, visible};
 
@@ -27,7 +27,9 @@ pub(super) fn group(group: &ChangeGroup<'_>, plan: &Plan, options: &MarkdownOpti
 /// Whether all that the group changes had drifted before the branch.
 pub(super) fn is_drift(group: &ChangeGroup<'_>) -> bool {
     let fields = &group.first().fields;
-    !fields.is_empty() && fields.iter().all(|field| !is_of_branch(field))
+    let first = group.first();
+    let is_healed = first.action == Action::Upload && first.origin == Some(ChangeOrigin::Drift);
+    is_healed || !fields.is_empty() && fields.iter().all(|field| !is_of_branch(field))
 }
 
 /// `~ 100 jobs: num_workers 4 → 6; restarts the cluster`, as HTML.
@@ -54,7 +56,7 @@ fn lines(group: &ChangeGroup<'_>, first: &Change, of_first: &[&FieldChange]) -> 
         out.push_str(&laid_out('!', 0, said));
     }
     // A create is what its manifest says, and that differs.
-    if group.action() != Action::Create && !of_first.is_empty() {
+    if group.action() != Action::Create && (!of_first.is_empty() || !first.files.is_empty()) {
         out.push_str(&laid_out('#', 0, &format!("each as {}:", visible(&first.address.to_string()))));
         out.push_str(&fields(first, of_first));
     }

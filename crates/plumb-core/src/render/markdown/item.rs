@@ -1,10 +1,11 @@
 //! One resource of a plan, folded: the line that names it, where to look, and its fields as a diff.
 
-use super::inert::{code, fence, html, link};
+use super::inert::{code as quoted_code, fence, html, link};
 use super::{Item, MarkdownOptions, NAME, Rank, Shown, head, laid_out};
 use crate::kinds;
 use crate::plan::{Action, Change, ChangeOrigin, Commit, FieldChange, PlanLinks, SourceLine};
 use crate::render::body::{self, Sign};
+use crate::render::code;
 use crate::render::counted;
 use crate::render::value::{quoted, shortened, visible};
 use std::collections::HashSet;
@@ -54,7 +55,11 @@ pub(super) fn title(change: &Change, fields: &[&FieldChange]) -> String {
     let address = format!("<code>{}</code>", html(&shortened(&change.address.to_string(), NAME)));
     let mut title = glyph_and(change.action, &format!("{address} {}", html(&done_shortly(change))));
     if change.action == Action::Update {
-        title.push_str(&format!(": {}", counted(fields.len(), "field", "fields")));
+        let files = if tells_code(fields) { change.files.len() } else { 0 };
+        let mut said = Vec::new();
+        said.extend((files == 0 || !fields.is_empty()).then(|| counted(fields.len(), "field", "fields")));
+        said.extend((files > 0).then(|| counted(files, "file of its code", "files of its code")));
+        title.push_str(&format!(": {}", said.join(", ")));
     }
     for said in change.impacts.iter().cloned().chain(head::cost_of(change, fields)) {
         title.push_str(&format!("; <code>{}</code>", html(&shortened(&said, NAME))));
@@ -134,13 +139,13 @@ pub(super) fn places(all: &[ShownFields<'_>], links: &PlanLinks, options: &Markd
                 Some(before) if *before == source.file => format!(":{}", source.line),
                 _ => format!("{}:{}", shortened(&source.file, NAME), source.line),
             };
-            named.push(link(&code(&words), Some(&page)));
+            named.push(link(&quoted_code(&words), Some(&page)));
         }
         parts.extend(limited(named, PLACES, "line", "lines"));
         // Who wrote it and what they said stands in the fence: it is outside text.
         let written = commits.filter_map(|commit| {
             let page = repository.commit(commit)?;
-            Some(format!("commit {}", link(&code(&commit.id), Some(&page))))
+            Some(format!("commit {}", link(&quoted_code(&commit.id), Some(&page))))
         });
         parts.extend(limited(written.collect(), COMMITS, "commit", "commits"));
     }
@@ -152,7 +157,7 @@ pub(super) fn places(all: &[ShownFields<'_>], links: &PlanLinks, options: &Markd
         }
         let (page, id) = (links.object(change)?, change.id.as_deref()?);
         let noun = kinds::find(&change.address.kind).map_or("object", |kind| kind.noun());
-        Some(link(&format!("live {noun} {}", code(&shortened(id, NAME))), Some(&page)))
+        Some(link(&format!("live {noun} {}", quoted_code(&shortened(id, NAME))), Some(&page)))
     });
     parts.extend(limited(objects.collect(), OBJECTS, "live object", "live objects"));
     if parts.is_empty() { String::new() } else { format!("{}\n\n", parts.join(" · ")) }
@@ -187,10 +192,16 @@ fn lines(change: &Change, fields: &[&FieldChange]) -> String {
     out + &self::fields(change, fields)
 }
 
+/// Whether what differs in the code of a change is told with these of its fields: not with those that had drifted before.
+fn tells_code(fields: &[&FieldChange]) -> bool {
+    fields.is_empty() || fields.iter().any(|field| is_of_branch(field))
+}
+
 /// Fields as lines of a diff, each with its remark below: beside it, it would be out of sight.
 pub(super) fn fields(change: &Change, fields: &[&FieldChange]) -> String {
     let mut out = String::new();
-    for field in body::lines(change, fields, None) {
+    let code = if tells_code(fields) { code::lines(change) } else { Vec::new() };
+    for field in body::lines(change, fields, None).into_iter().chain(code) {
         let sign = match field.sign {
             Sign::Add => '+',
             Sign::Remove => '-',

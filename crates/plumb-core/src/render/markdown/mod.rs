@@ -13,10 +13,11 @@ pub use head::by_hand;
 pub(super) use inert::html;
 pub use inert::{code, code_block, safe_link};
 
+use super::code::readable;
 use super::compact::{self, COMPACT_ABOVE, NoteGroup, PlanGroups};
 use super::value::{visible, wrapped};
 use super::{counted, cutover, partial, teardown};
-use crate::plan::{Action, Change, FieldChange, Note, Plan};
+use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Note, Plan};
 use inert::fence;
 use item::{is_of_branch, item};
 
@@ -55,6 +56,7 @@ impl Default for MarkdownOptions {
 /// When it would be longer, the least dangerous resources lose their fields first, then their line, and it is said how
 /// many did. Only the headings, the counts, that sentence and the link are written whatever the budget.
 pub fn markdown(plan: &Plan, options: &MarkdownOptions) -> String {
+    let plan = &*readable(plan);
     let head = head::heading(plan, options);
     let run = options.link.as_deref().or(plan.links.run.as_deref());
     let is_compact = options.is_compact.unwrap_or(plan.changes.len() > COMPACT_ABOVE);
@@ -267,7 +269,9 @@ fn in_full(plan: &Plan, options: &MarkdownOptions) -> Parts {
         let (other, live): (Vec<&FieldChange>, Vec<&FieldChange>) =
             change.fields.iter().partition(|field| is_of_branch(field));
         if live.is_empty() || !other.is_empty() {
-            parts.wanted.push(item(&other));
+            let is_healed = change.action == Action::Upload && change.origin == Some(ChangeOrigin::Drift);
+            let section = if is_healed { &mut parts.drifted } else { &mut parts.wanted };
+            section.push(item(&other));
         }
         if !live.is_empty() {
             parts.drifted.push(item(&live));

@@ -5,6 +5,7 @@ use super::PageFacts;
 use crate::plan::Plan;
 use crate::plan::{Action, Change, ChangeOrigin, FieldChange};
 use crate::render::body::{self, Sign};
+use crate::render::code;
 use crate::render::compact::{COMPACT_ABOVE, groups};
 use crate::render::graph::ResourceGraph;
 use crate::render::markup::html as safe;
@@ -25,7 +26,7 @@ const WIDTH: usize = 96;
 const MOST_NAMED: usize = 8;
 
 /// What is done, in the order in which it is read, with its heading.
-const GROUPS: [(&[Action], &str, &str); 9] = [
+const GROUPS: [(&[Action], &str, &str); 12] = [
     (&[Action::Delete], "Delete", "bad"),
     (&[Action::Terminate], "Terminate for good", "bad"),
     (&[Action::Replace], "Replace", "bad"),
@@ -35,6 +36,9 @@ const GROUPS: [(&[Action], &str, &str); 9] = [
     (&[Action::Adopt], "Adopt", "none"),
     (&[Action::Move], "Move", "none"),
     (&[Action::Release, Action::Mark], "Release and mark", "none"),
+    (&[Action::Upload], "Upload code", "ok"),
+    (&[Action::Retire], "Retire code", "none"),
+    (&[Action::Prune], "Prune code", "warn"),
 ];
 
 /// The class of an action's colour.
@@ -219,7 +223,8 @@ fn one(
     marks(out, change);
     let mut says = body::about(change);
     if change.action != Action::Create {
-        says.extend(change.id.as_ref().map(|id| format!("id {id}")));
+        let what = if change.code.is_some() { "in" } else { "id" };
+        says.extend(change.id.as_ref().map(|id| format!("{what} {id}")));
     }
     says.extend(change.origin.map(|origin| {
         let by = match origin {
@@ -253,7 +258,7 @@ fn one(
 fn differences(change: &Change, fields: &[FieldChange], room: usize) -> Option<String> {
     let fields: Vec<&FieldChange> = fields.iter().collect();
     let mut out = String::new();
-    for line in body::lines(change, &fields, Some(WIDTH)) {
+    for line in body::lines(change, &fields, Some(WIDTH)).into_iter().chain(code::lines(change)) {
         let (class, sign) = match line.sign {
             Sign::Add => ("p", '+'),
             Sign::Remove => ("m", '-'),

@@ -12,6 +12,7 @@ mod picture;
 mod tests;
 mod waits;
 
+use super::code::readable;
 use super::markup::{html as safe, page as head_of};
 use super::value::visible;
 use super::{counted, drifted, lasting, nothing_to_do, partial};
@@ -52,6 +53,7 @@ struct PageFacts<'a> {
 /// The whole page.
 pub fn page(input: &PageInput<'_>) -> String {
     let PageInput { plan, desired, now } = *input;
+    let plan = &*readable(plan);
     let mut changed = HashMap::new();
     for (index, change) in plan.changes.iter().enumerate().rev() {
         // `EmrCluster/legacy/j-1` is of `EmrCluster/legacy`.
@@ -175,7 +177,7 @@ fn tiles(out: &mut String, plan: &Plan) {
         ("Terminate", terminate, "bad"),
         ("Replace", replace, "bad"),
         ("Cut over or take back", cut_over, "bad"),
-        ("Upload code", upload, "good"),
+        ("Upload code", upload, "ok"),
         ("Retire code", retire, ""),
         ("Prune code", prune, "warn"),
         ("Update", update, "none"),
