@@ -28,6 +28,7 @@ pub mod page;
 pub mod parity;
 mod partial;
 mod problems;
+pub mod run;
 mod sarif;
 pub mod status;
 mod taken;
