@@ -52,7 +52,7 @@ pub async fn run(global: &Global, args: Open, ui: &Ui) -> Result<ExitCode, Failu
     if kind.page().is_none() {
         let paged: Vec<&str> =
             kinds::all().iter().filter(|kind| kind.page().is_some()).map(|kind| kind.name()).collect();
-        let failure = Failure::usage(format!("{address}: a {} has no page of its own", kind.noun()));
+        let failure = Failure::usage(format!("{address} has no page of its own"));
         return Err(failure.hint(format!("kinds that have one: {}", paged.join(", "))));
     }
     let target = &session.project.desired.target.name;

@@ -133,8 +133,7 @@ fn job(project: &Project, text: &str) -> Result<(Address, &'static dyn Kind), Fa
     let address = if is_own { own } else { address(project, text)? };
     let kind = kind(&address)?;
     if address.kind != DatabricksJob::NAME {
-        let failure =
-            Failure::usage(format!("{address} is a {} and no Databricks job; nothing was started", kind.noun()));
+        let failure = Failure::usage(format!("{address} is no Databricks job; nothing was started"));
         return Err(failure.hint("`plumb open` shows where an object can be looked at, and started by hand"));
     }
     Ok((address, kind))

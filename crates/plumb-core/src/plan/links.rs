@@ -207,6 +207,34 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_of_emr_is_in_the_console_of_its_partition() {
+        let page = |region: &str| {
+            let links = PlanLinks { emr: Some(region.into()), ..PlanLinks::default() };
+            links.object(&change("EmrCluster", Some("j-1A")))
+        };
+        for (region, host) in [
+            ("eu-central-1", "console.aws.amazon.com"),
+            ("cn-north-1", "console.amazonaws.cn"),
+            ("us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ] {
+            let expected = format!("https://{host}/emr/home?region={region}#/clusterDetails/j-1A");
+            assert_eq!(page(region), Some(expected));
+        }
+        assert_eq!(
+            page("x/../y#"),
+            Some("https://console.aws.amazon.com/emr/home?region=x%2F..%2Fy%23#/clusterDetails/j-1A".into())
+        );
+    }
+
+    #[test]
+    fn a_run_is_below_its_job_and_before_the_workspace() {
+        let job = kinds::find("DatabricksJob").unwrap();
+        let page = |id| links("https://acme.databricks.com", id).job_run(job, "1", 7);
+        assert_eq!(page(Some("42")).as_deref(), Some("https://acme.databricks.com/jobs/1/runs/7?o=42"));
+        assert_eq!(page(None).as_deref(), Some("https://acme.databricks.com/jobs/1/runs/7"));
+    }
+
+    #[test]
     fn the_workspace_is_named_where_its_host_does_not() {
         let job = change("DatabricksJob", Some("1"));
         for (host, id, page) in [
