@@ -139,21 +139,18 @@ fn a_run_that_waits_or_is_skipped_says_so_in_the_services_words() {
     let world = world();
     outcome(&world, json!({"seconds": 100_000}));
     world.plumb("run load").code(0);
-    // One at a time is what the job allows, and it has no queue.
-    world
-        .plumb("run load --wait")
-        .code(1)
-        .says("DatabricksJob/load: SKIPPED")
-        .says("maximum number of concurrent runs");
-    world.edit("manifests/load.yaml", "  name: load\n  tasks:", "  name: load\n  queue: {enabled: true}\n  tasks:");
-    world.commit("Queue");
-    world.plumb("apply --yes").code(0);
+    // One at a time is what the job allows, and it has a queue.
     let mut started = world.start("run load --wait");
     started.until("the run: QUEUED: Queued due to reaching maximum concurrent runs of 1.");
     world.sandbox.post("/_sandbox/clock", json!({"advance_seconds": 150_000}));
     started.until("the run: RUNNING");
     world.sandbox.post("/_sandbox/clock", json!({"advance_seconds": 300_000}));
     started.wait().code(0).says("of DatabricksJob/load: SUCCESS");
+    let none = world_with(&load("  queue: {enabled: false}\n"));
+    outcome(&none, json!({"seconds": 100_000}));
+    none.plumb("run load").code(0);
+    let ran = none.plumb("run load --wait").code(1).says("DatabricksJob/load: SKIPPED");
+    ran.says("maximum number of concurrent runs");
 }
 
 #[test]
