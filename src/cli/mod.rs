@@ -197,7 +197,7 @@ enum Command {
     Status(status::Status),
     Show(show::Show),
     Open(open::Open),
-    Run(run::Run),
+    Run(run::RunArgs),
     Explain(explain::Explain),
     Graph(graph::Graph),
     Targets(targets::Targets),

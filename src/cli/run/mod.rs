@@ -34,7 +34,7 @@ use std::pin::pin;
   plumb run load
   plumb run DatabricksJob/load --param day=2026-12-01 --wait --target prod
   plumb run load --wait --output json | jq .state")]
-pub struct Run {
+pub struct RunArgs {
     /// Address (DatabricksJob/NAME) or name of the job
     #[arg(add = ArgValueCandidates::new(super::complete::jobs))]
     job: String,
@@ -59,7 +59,7 @@ struct LiveJob {
 }
 
 /// Starts a run, and follows it.
-pub async fn run(global: &Global, args: Run, ui: &Ui) -> Result<ExitCode, Failure> {
+pub async fn run(global: &Global, args: RunArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     let session = Session::open(global, &args.targeted, ui).await?;
     session.check_clock()?;
     let (address, kind) = job(&session.project, &args.job)?;
@@ -87,9 +87,10 @@ pub async fn run(global: &Global, args: Run, ui: &Ui) -> Result<ExitCode, Failur
         }
         None => None,
     };
-    if is_text {
+    if is_text && (args.output.out.is_none() || !args.wait) {
         args.output.write(&started_text(&run), ui)?;
     } else if args.wait {
+        // A file gets the result alone.
         ui.status(started_text(&run).trim_end());
     }
     let followed = if !args.wait {
