@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use clap_complete::env::{EnvCompleter, Shells};
 use clap_complete::{CompletionCandidate, Shell};
 use plumb_core::kinds;
+use plumb_core::kinds::databricks::job::DatabricksJob;
 use plumb_core::manifest::{self, Project};
 use plumb_core::schemas::Explained;
 use plumb_model::address::Address;
@@ -80,6 +81,12 @@ pub fn targets() -> Vec<CompletionCandidate> {
 /// The addresses of the manifests.
 pub fn addresses() -> Vec<CompletionCandidate> {
     listed().iter().map(|address| CompletionCandidate::new(address.to_string())).collect()
+}
+
+/// The addresses of the jobs of the manifests.
+pub fn jobs() -> Vec<CompletionCandidate> {
+    let jobs = listed().into_iter().filter(|address| address.kind == DatabricksJob::NAME);
+    jobs.map(|address| CompletionCandidate::new(address.to_string())).collect()
 }
 
 /// The addresses of the manifests, and their kinds.

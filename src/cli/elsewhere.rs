@@ -5,7 +5,7 @@ use crate::ui::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// A word of Terraform, of bundles or of kubectl, and the way here.
-const WORDS: [(&[&str], &str); 14] = [
+const WORDS: [(&[&str], &str); 18] = [
     (
         &["destroy", "delete", "remove", "rm", "down"],
         "delete the manifest, then `plumb apply`: what is owned and has no manifest is deleted, and `plumb plan` shows it \
@@ -40,6 +40,16 @@ const WORDS: [(&[&str], &str); 14] = [
         "targets take their place: `plumb targets` lists them, `--target NAME` picks one",
     ),
     (&["generate", "bind", "adopt"], "`plumb import KIND ID` writes the manifest of an existing object"),
+    (
+        &["run-now", "trigger", "start", "launch", "submit"],
+        "`plumb run JOB` starts a run of a job, `--wait` follows it",
+    ),
+    (
+        &["bundle", "bundles"],
+        "there are no bundles: `plumb validate`, `plumb plan`, `plumb apply` and `plumb run JOB` take their place",
+    ),
+    (&["cancel", "cancel-run", "stop"], "plumb stops no runs: `databricks jobs cancel-run RUN_ID` does"),
+    (&["browse", "url", "link"], "`plumb open ADDRESS` prints where an object can be looked at"),
     (&["rollback", "undo", "revert"], "`git revert` the commit, then `plumb apply`"),
 ];
 

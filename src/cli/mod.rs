@@ -19,6 +19,7 @@ mod interrupt;
 mod lease;
 mod man;
 mod migrate;
+mod open;
 mod output;
 mod parity;
 mod permit;
@@ -27,6 +28,7 @@ mod plan;
 mod prices;
 mod reading;
 mod release;
+mod run;
 mod sandbox;
 mod schema;
 mod select;
@@ -194,6 +196,8 @@ enum Command {
     Ci(ci::Ci),
     Status(status::Status),
     Show(show::Show),
+    Open(open::Open),
+    Run(run::RunArgs),
     Explain(explain::Explain),
     Graph(graph::Graph),
     Targets(targets::Targets),
@@ -297,6 +301,8 @@ async fn dispatch(global: &Global, command: Command, ui: &Ui) -> Result<ExitCode
         Command::Ci(args) => ci::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Show(args) => show::run(global, args, ui).await,
+        Command::Open(args) => open::run(global, args, ui).await,
+        Command::Run(args) => run::run(global, args, ui).await,
         Command::Explain(args) => explain::run(args, ui),
         Command::Graph(args) => graph::run(global, args, ui).await,
         Command::Targets(args) => targets::run(global, args, ui),

@@ -11,10 +11,12 @@ mod lines;
 pub mod log;
 mod pager;
 mod progress;
+mod tasks;
 
 pub use colour::{Colour, TerminalEnvironment};
 pub use failure::{ExitCode, Failure};
 pub use progress::{ChangeStep, End, Progress, Silent};
+pub use tasks::TaskList;
 
 use anstyle::{AnsiColor, Style as Ink};
 use escape::safe;
@@ -272,6 +274,11 @@ impl Ui {
             Some(bars) => Box::new(bars::Bars::new(self, bars.clone())),
             None => Box::new(lines::ProgressLines::new(self)),
         }
+    }
+
+    /// A list of tasks that are waited for.
+    pub fn tasks(&self) -> TaskList<'_> {
+        TaskList::new(self, self.bars.clone())
     }
 
     fn print(&self, label: &str, ink: Ink, text: &str) {

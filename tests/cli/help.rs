@@ -3,7 +3,7 @@
 use crate::shows;
 use crate::world::World;
 
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 47] = [
     "init",
     "validate",
     "plan",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 45] = [
     "ci board",
     "status",
     "show",
+    "open",
+    "run",
     "explain",
     "targets",
     "graph",

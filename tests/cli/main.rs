@@ -51,6 +51,7 @@ mod parity_setup;
 mod parity_suggest;
 mod parity_warehouse;
 mod replay;
+mod run;
 mod scale;
 mod secrets;
 mod selection;

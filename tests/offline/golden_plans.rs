@@ -416,6 +416,7 @@ pub fn linked() -> PlanLinks {
         }),
         workspace: Some(WorkspacePages { host: "https://acme.cloud.databricks.com".into(), id: Some("4201".into()) }),
         airflow: Some("https://airflow.acme.example".into()),
+        emr: None,
     }
 }
 

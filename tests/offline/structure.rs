@@ -17,9 +17,10 @@ const CRATES: [(&str, &str); 4] = [
 /// The crates that decide: pure and synchronous.
 const DECIDING: [&str; 2] = ["plumb-model", "plumb-core"];
 /// The rooms of `plumb-core`. Each uses only those before it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "detect",
     "logs",
+    "runs",
     "kinds",
     "code",
     "manifest",

@@ -169,6 +169,7 @@ impl Project {
             ui.detail(&format!("the EMR of target {} is in {}", target.name, emr.region()));
             if !endpoint_is_here("AWS_ENDPOINT_URL_EMR") {
                 far.push(System::Emr);
+                links.emr = Some(emr.region().to_owned());
             }
             let requests = emr.requests();
             services = services.with(System::Emr, Arc::new(emr), requests);

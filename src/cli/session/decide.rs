@@ -163,7 +163,7 @@ impl Session {
     }
 
     /// Where what a plan speaks of can be looked at: the forge by the runner's environment, the services by the target.
-    fn links(&self) -> PlanLinks {
+    pub fn links(&self) -> PlanLinks {
         let runner = Runner::read(&settings::env);
         let project = &self.project;
         let read = project.head.as_ref().filter(|_| !project.dirty).zip(project.repo.as_ref());

@@ -4,7 +4,7 @@
 //! numbers only, percent-encoded: nothing that somebody else wrote can lead elsewhere.
 
 use super::{Change, Commit, SourceLine};
-use crate::kinds;
+use crate::kinds::{self, Kind};
 use plumb_model::call::System;
 
 /// Where things can be looked at; `None` where nobody knows.
@@ -18,6 +18,8 @@ pub struct PlanLinks {
     pub workspace: Option<WorkspacePages>,
     /// The web server of the Airflow: `https://airflow.example.com/prod`.
     pub airflow: Option<String>,
+    /// The region of the EMR.
+    pub emr: Option<String>,
 }
 
 /// A repository on a forge.
@@ -78,9 +80,13 @@ impl RepositoryPages {
 impl PlanLinks {
     /// The page of a change's live object.
     pub fn object(&self, change: &Change) -> Option<String> {
-        let kind = kinds::find(&change.address.kind)?;
+        self.live(kinds::find(&change.address.kind)?, change.id.as_deref()?)
+    }
+
+    /// The page of a live object, where objects of its kind have pages.
+    pub fn live(&self, kind: &dyn Kind, id: &str) -> Option<String> {
         let page = kind.page()?;
-        let id = segment(change.id.as_deref()?)?;
+        let id = segment(id)?;
         match kind.system() {
             System::Databricks => {
                 let workspace = self.workspace.as_ref()?;
@@ -89,8 +95,31 @@ impl PlanLinks {
             System::Airflow | System::DagFiles => {
                 Some(format!("{}/{page}/{id}", self.airflow.as_deref()?.trim_end_matches('/')))
             }
-            _ => None,
+            System::Emr => {
+                let region = segment(self.emr.as_deref()?)?;
+                Some(format!("https://{}/emr/home?region={region}#/{page}/{id}", console(&region)))
+            }
+            System::GitHub => None,
         }
+    }
+
+    /// The page of a job's run, for when the service does not say it itself.
+    pub fn job_run(&self, kind: &dyn Kind, job_id: &str, run_id: u64) -> Option<String> {
+        let job = self.live(kind, job_id)?;
+        let (page, query) = job.split_once('?').map_or((job.as_str(), String::new()), |(p, q)| (p, format!("?{q}")));
+        Some(format!("{page}/runs/{run_id}{query}"))
+    }
+}
+
+/// The host of AWS' console in the partition of a region (apache/airflow, `providers/amazon/aws/links/base_aws.py`,
+/// `get_aws_domain` of botocore's partitions).
+fn console(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "console.amazonaws.cn"
+    } else if region.starts_with("us-gov-") {
+        "console.amazonaws-us-gov.com"
+    } else {
+        "console.aws.amazon.com"
     }
 }
 
@@ -175,6 +204,34 @@ mod tests {
         }
         assert_eq!(all.object(&change("DatabricksJob", None)), None, "what is not there yet has no page");
         assert_eq!(PlanLinks::default().object(&change("DatabricksJob", Some("1"))), None);
+    }
+
+    #[test]
+    fn a_cluster_of_emr_is_in_the_console_of_its_partition() {
+        let page = |region: &str| {
+            let links = PlanLinks { emr: Some(region.into()), ..PlanLinks::default() };
+            links.object(&change("EmrCluster", Some("j-1A")))
+        };
+        for (region, host) in [
+            ("eu-central-1", "console.aws.amazon.com"),
+            ("cn-north-1", "console.amazonaws.cn"),
+            ("us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ] {
+            let expected = format!("https://{host}/emr/home?region={region}#/clusterDetails/j-1A");
+            assert_eq!(page(region), Some(expected));
+        }
+        assert_eq!(
+            page("x/../y#"),
+            Some("https://console.aws.amazon.com/emr/home?region=x%2F..%2Fy%23#/clusterDetails/j-1A".into())
+        );
+    }
+
+    #[test]
+    fn a_run_is_below_its_job_and_before_the_workspace() {
+        let job = kinds::find("DatabricksJob").unwrap();
+        let page = |id| links("https://acme.databricks.com", id).job_run(job, "1", 7);
+        assert_eq!(page(Some("42")).as_deref(), Some("https://acme.databricks.com/jobs/1/runs/7?o=42"));
+        assert_eq!(page(None).as_deref(), Some("https://acme.databricks.com/jobs/1/runs/7"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod page;
 pub mod parity;
 mod partial;
 mod problems;
+pub mod run;
 mod sarif;
 pub mod status;
 mod taken;

@@ -166,6 +166,10 @@ impl Kind for EmrCluster {
     fn mark(&self) -> MarkPlace {
         old::MARK
     }
+    fn page(&self) -> Option<&'static str> {
+        // apache/airflow, `providers/amazon/aws/links/emr.py`.
+        Some("clusterDetails")
+    }
     fn role(&self) -> Role {
         Role::Teardown
     }

@@ -20,6 +20,7 @@ pub use status::{status_json, status_markdown, status_text};
 pub use suggest::suggestion;
 pub use text::text;
 pub use words::thousands;
+pub(super) use words::took;
 
 use super::json::shown;
 use super::value::{fitted, quoted, visible};

@@ -98,7 +98,7 @@ pub(super) fn percent(part: u64, of: u64) -> String {
 }
 
 /// `0.4 s`, `41 s`, `3 min 05 s`, `2 h 10 min`.
-pub(super) fn took(seconds: f64) -> String {
+pub(in crate::render) fn took(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "not known".into();
     }
