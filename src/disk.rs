@@ -1,13 +1,19 @@
 //! Files of a folder on disk. Whatever of a checkout is read is read here: manifests, reports of comparisons, records of
 //! imports, saved plans. A checkout may be a stranger's.
 
+mod code;
+
+use code::CodeRoot;
+use plumb_core::code::{FoundCode, HashedCode, hash_code};
 use plumb_core::manifest::{
-    self, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
+    self, CodeReading, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource,
+    is_yaml,
 };
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::{fs, io};
 
 /// How many entries of folders are looked at before a listing gives up.
@@ -19,17 +25,23 @@ const MOST_ENTRIES: usize = 300_000;
 pub struct Disk {
     /// Without symbolic links, so that whatever is inside starts with it.
     root: PathBuf,
+    /// Where code is: found out when a manifest names some.
+    code: Arc<OnceLock<Result<CodeRoot, String>>>,
 }
 
 impl Disk {
     /// The folder that holds `plumb.yaml`.
     pub fn new(root: impl AsRef<Path>) -> io::Result<Disk> {
-        Ok(Disk { root: fs::canonicalize(root)? })
+        Ok(Disk { root: fs::canonicalize(root)?, code: Arc::default() })
     }
 
     /// The folder, without symbolic links.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    fn code(&self) -> Result<&CodeRoot, String> {
+        self.code.get_or_init(|| CodeRoot::open(&self.root)).as_ref().map_err(String::clone)
     }
 
     /// What stands at a path, and where it really is.
@@ -264,6 +276,26 @@ impl ManifestSource for Disk {
 
     fn read_many(&self, paths: &[&str]) -> Vec<Result<Vec<u8>, String>> {
         manifest::on_threads(self.threads(), paths, |path| self.read(path))
+    }
+
+    fn repository_folder(&self) -> Result<String, String> {
+        Ok(self.code()?.folder.clone())
+    }
+
+    fn code_at(&self, path: &str) -> Result<FoundCode, String> {
+        self.code()?.at(path)
+    }
+
+    fn code_names(&self, folder: &str) -> Result<Vec<String>, String> {
+        self.code()?.names(folder)
+    }
+
+    fn open_code(&self, path: &str) -> Result<Box<dyn CodeReading + '_>, String> {
+        Ok(code::reading(self.code()?.open_file(path)?))
+    }
+
+    fn hash_code(&self, files: &[&FoundCode]) -> Vec<Result<HashedCode, String>> {
+        manifest::on_threads(self.threads(), files, |file| hash_code(file, &mut *self.open_code(&file.path)?))
     }
 
     fn threads(&self) -> NonZeroUsize {

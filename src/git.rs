@@ -6,6 +6,7 @@
 mod ancestry;
 mod blame;
 mod changes;
+mod code;
 #[cfg(test)]
 mod law_tests;
 mod objects;

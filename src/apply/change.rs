@@ -13,6 +13,7 @@ use plumb_model::call::{ServiceError, System};
 use plumb_model::schema;
 use plumb_model::secrets::Vault;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// What came of a change.
 pub(super) enum CarriedOut {
@@ -25,13 +26,13 @@ pub(super) enum CarriedOut {
 
 /// Carries out the change of that index: looks whether it is still what was decided on, sends its calls, and looks what
 /// came of them unless that is done for many at once.
-pub(super) async fn run(shared: &Shared, index: usize) -> CarriedOut {
+pub(super) async fn run(shared: &Arc<Shared>, index: usize) -> CarriedOut {
     let change = &shared.decision.plan.changes[index];
     if let Some(calls) = &change.cutover {
         return CarriedOut::Ended(cutover::run(shared, change, calls).await);
     }
     if let Some(step) = &change.code {
-        return CarriedOut::Ended(code::run(shared, change, step).await);
+        return CarriedOut::Ended(code::run(shared, index, step).await);
     }
     let Some(kind) = plumb_core::kinds::find(&change.address.kind) else {
         let why = format!("no kind is called {}", change.address.kind);

@@ -7,6 +7,7 @@
 
 mod change;
 mod code;
+mod code_said;
 mod cutover;
 mod journal;
 mod lost;
@@ -19,7 +20,7 @@ mod verify;
 use crate::services::Services;
 use change::CarriedOut;
 pub use journal::Journal;
-use plumb_core::code::CodeBytes;
+use plumb_core::code::{CodeBytes, CodeFolder};
 use plumb_core::kinds::{Kind, Owner};
 use plumb_core::manifest::{Desired, KeptSpec};
 use plumb_core::plan::compare::Supplied;
@@ -138,6 +139,8 @@ struct Shared {
     me: tokio::sync::OnceCell<String>,
     project: String,
     target: String,
+    /// Where the target's code is kept.
+    code_folder: CodeFolder,
     options: ApplyOptions,
     /// What changes wait for, for whoever watches.
     waits: mpsc::UnboundedSender<(usize, String)>,
@@ -222,6 +225,7 @@ pub async fn apply(
         me: tokio::sync::OnceCell::new(),
         project: desired.project.name.clone(),
         target,
+        code_folder: desired.code.folder.clone(),
         options,
         decision,
     });

@@ -7,7 +7,8 @@ use crate::services::{
     Services,
     retry::{self, Attempts},
 };
-use plumb_model::call::{Call, Sending, Service, System};
+use bytes::Bytes;
+use plumb_model::call::{Answer, ByteSink, Call, Sending, Service, ServiceError, System};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -28,23 +29,47 @@ pub(super) fn waited_out(services: &Services, outage: Duration) -> Services {
     })
 }
 
+/// What goes with a call.
+enum Cargo<'a> {
+    None,
+    Bytes(&'a Bytes),
+    Sink(&'a mut dyn ByteSink),
+}
+
+impl Patient {
+    async fn deliver(&self, call: &Call, mut cargo: Cargo<'_>) -> Result<Answer, ServiceError> {
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(500);
+        let mut attempts = Attempts::default();
+        loop {
+            let came = match &mut cargo {
+                Cargo::None => self.inner.send(call).await,
+                Cargo::Bytes(body) => self.inner.send_bytes(call, body).await,
+                Cargo::Sink(sink) => self.inner.receive(call, &mut **sink).await,
+            };
+            let fault = match came {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => attempts.failed(call, fault),
+            };
+            if !retry::may_be_sent_again(call, &fault) || begun.elapsed() + pause > self.outage {
+                return Err(fault);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
 impl Service for Patient {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
-        Box::pin(async move {
-            let begun = Instant::now();
-            let mut pause = Duration::from_millis(500);
-            let mut attempts = Attempts::default();
-            loop {
-                let fault = match self.inner.send(call).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(fault) => attempts.failed(call, fault),
-                };
-                if !retry::may_be_sent_again(call, &fault) || begun.elapsed() + pause > self.outage {
-                    return Err(fault);
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        })
+        Box::pin(self.deliver(call, Cargo::None))
+    }
+
+    fn send_bytes<'a>(&'a self, call: &'a Call, body: &'a Bytes) -> Sending<'a> {
+        Box::pin(self.deliver(call, Cargo::Bytes(body)))
+    }
+
+    fn receive<'a>(&'a self, call: &'a Call, sink: &'a mut dyn ByteSink) -> Sending<'a> {
+        Box::pin(self.deliver(call, Cargo::Sink(sink)))
     }
 }

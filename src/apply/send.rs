@@ -4,7 +4,7 @@ use super::{Shared, lost};
 use plumb_core::kinds::Kind;
 use plumb_core::plan::{Change, references};
 use plumb_model::address::Address;
-use plumb_model::call::{Answer, Call, Method, Ready, Service, ServiceError, WaitFor};
+use plumb_model::call::{Answer, Call, Method, Ready, Sending, ServiceError, WaitFor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -139,7 +139,7 @@ pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Res
     let begun = Instant::now();
     let mut pause = Duration::from_millis(500).min(shared.options.poll);
     loop {
-        match noted(shared, change, &*service, call).await {
+        match noted(shared, change, call, || service.send(call)).await {
             Ok(answer) => return Ok(Some(answer)),
             Err(fault) if call.gone_is_done && fault.is_gone() => return Ok(None),
             Err(fault) if fault.is_wrong_state() => match &call.fallback {
@@ -156,16 +156,21 @@ pub(super) async fn settle(shared: &Shared, change: &Change, call: &Call) -> Res
 }
 
 /// Sends a call, and notes it and what came of it.
-async fn noted(shared: &Shared, change: &Change, service: &dyn Service, call: &Call) -> Result<Answer, ServiceError> {
+pub(super) async fn noted<'a>(
+    shared: &Shared,
+    change: &Change,
+    call: &'a Call,
+    sending: impl FnOnce() -> Sending<'a>,
+) -> Result<Answer, ServiceError> {
     if call.method == Method::Get {
-        return service.send(call).await;
+        return sending().await;
     }
     let journal = &shared.options.journal;
     let line = call.line();
     let path = line.split_once(' ').map_or(line.as_str(), |(_, path)| path);
     let at = journal.begin(&change.address, call, shared.shown(path));
     let begun = Instant::now();
-    let came = service.send(call).await;
+    let came = sending().await;
     journal.answered(&change.address, at, &came, begun.elapsed());
     came
 }

@@ -8,7 +8,6 @@ use super::{Global, Selected, Targeted};
 use crate::observe;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
-use plumb_core::manifest::InMemory;
 use plumb_core::plan::forget_decisions;
 use plumb_core::render;
 use plumb_core::render::value::visible;
@@ -73,7 +72,7 @@ fn write(session: &Session, decided: &Decided, selected: &Selected, ui: &Ui) -> 
     let bases = session.bases(&decided.live)?;
     let chosen = selection(selected);
     let decide = |texts: &Texts| {
-        let (desired, mut decision) = session.decide_by(&decided.live, &bases, &InMemory(texts.clone()))?;
+        let (desired, mut decision) = session.decide_by(&decided.live, &bases, texts.clone())?;
         decision.plan.changes.retain(|c| desired.resources.iter().any(|r| r.address == c.address && chosen.has(r)));
         Ok((desired, decision))
     };

@@ -2,7 +2,11 @@
 
 use super::{GitError, MOST_ENTRIES, Repo};
 use git2::{ErrorCode, ObjectType, Oid, Tree};
-use plumb_core::manifest::{MOST_BYTES, MOST_BYTES_A_FILE, ManifestFile, ManifestFileKind, ManifestSource, is_yaml};
+use plumb_core::code::FoundCode;
+use plumb_core::manifest::{
+    CodeReading, MOST_BYTES, MOST_BYTES_A_FILE, ManifestFile, ManifestFileKind, ManifestSource, is_yaml,
+};
+use std::io::Cursor;
 use std::path::Path;
 
 /// A commit's files, as a place that manifests are loaded from. Paths are relative to the project.
@@ -10,7 +14,7 @@ use std::path::Path;
 /// Only sizes are looked at until a file is read, so what somebody else committed beside the manifests costs nothing. A link
 /// is never followed: on disk it may lead to a file, here it is a text.
 pub struct CommitFiles<'r> {
-    repo: &'r Repo,
+    pub(super) repo: &'r Repo,
     commit: Oid,
 }
 
@@ -25,7 +29,7 @@ impl Repo {
 }
 
 impl CommitFiles<'_> {
-    fn tree(&self) -> Result<Tree<'_>, GitError> {
+    pub(super) fn tree(&self) -> Result<Tree<'_>, GitError> {
         Ok(self.repo.repository.find_commit(self.commit)?.tree()?)
     }
 
@@ -118,9 +122,9 @@ impl CommitFiles<'_> {
 }
 
 /// The modes of git's tree entries.
-const TREE: i32 = 0o040_000;
-const LINK: i32 = 0o120_000;
-const FILES: [i32; 3] = [0o100_644, 0o100_755, 0o100_664];
+pub(super) const TREE: i32 = 0o040_000;
+pub(super) const LINK: i32 = 0o120_000;
+pub(super) const FILES: [i32; 3] = [0o100_644, 0o100_755, 0o100_664];
 
 impl ManifestSource for CommitFiles<'_> {
     fn list(&self, path: &str) -> Result<Vec<ManifestFile>, String> {
@@ -137,6 +141,24 @@ impl ManifestSource for CommitFiles<'_> {
         }
         let blob = self.repo.repository.find_blob(id).map_err(|e| told(e.into()))?;
         Ok(blob.content().to_vec())
+    }
+
+    fn repository_folder(&self) -> Result<String, String> {
+        Ok(self.repo.prefix().trim_end_matches('/').to_owned())
+    }
+
+    fn code_at(&self, path: &str) -> Result<FoundCode, String> {
+        self.found_code(path).map_err(|e| format!("`{path}` cannot be read out of the commit: {e}"))
+    }
+
+    fn code_names(&self, folder: &str) -> Result<Vec<String>, String> {
+        self.names_of_code(folder).map_err(|e| format!("`{folder}` cannot be read out of the commit: {e}"))
+    }
+
+    fn open_code(&self, path: &str) -> Result<Box<dyn CodeReading + '_>, String> {
+        let told = |e: GitError| format!("`{path}` cannot be read out of the commit: {e}");
+        let bytes = self.code_bytes(path).map_err(told)?.ok_or_else(|| format!("there is no file `{path}`"))?;
+        Ok(Box::new(Cursor::new(bytes)))
     }
 }
 

@@ -8,7 +8,8 @@ pub mod holds;
 pub mod protocol;
 pub mod store;
 
-use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError};
+use bytes::Bytes;
+use plumb_model::call::{Answer, ByteSink, Call, Method, Sending, Service, ServiceError};
 use protocol::{Generation, LeaseStatus, Millis, Process, StoreResponse, Terms, span};
 use std::sync::Arc;
 use std::time::Duration;
@@ -246,9 +247,9 @@ struct Fenced {
 }
 
 impl Fenced {
-    async fn deliver(&self, call: &Call) -> Result<Answer, ServiceError> {
+    async fn deliver<'a>(&self, call: &Call, sending: impl FnOnce() -> Sending<'a>) -> Result<Answer, ServiceError> {
         if call.method == Method::Get {
-            return self.service.send(call).await;
+            return sending().await;
         }
         let why = "the lease is lost, and another apply may be at work; what was on its way may have been done or not, \
                    and `plumb plan` shows what is left to do";
@@ -266,7 +267,7 @@ impl Fenced {
         }
         tokio::select! {
             biased;
-            answer = self.service.send(call) => answer,
+            answer = sending() => answer,
             () = self.gate.closed() => Err(ServiceError::Lost { line: call.line(), why: why.into() }),
         }
     }
@@ -274,7 +275,15 @@ impl Fenced {
 
 impl Service for Fenced {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
-        Box::pin(self.deliver(call))
+        Box::pin(self.deliver(call, || self.service.send(call)))
+    }
+
+    fn send_bytes<'a>(&'a self, call: &'a Call, body: &'a Bytes) -> Sending<'a> {
+        Box::pin(self.deliver(call, || self.service.send_bytes(call, body)))
+    }
+
+    fn receive<'a>(&'a self, call: &'a Call, sink: &'a mut dyn ByteSink) -> Sending<'a> {
+        self.service.receive(call, sink)
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod airflow;
 pub mod aws;
+pub mod code_store;
 pub mod dag_files;
 pub mod databricks;
 pub mod emr;

@@ -2,7 +2,7 @@
 
 use super::Ui;
 use super::escape::{safe, seconds};
-use super::progress::{ChangeStep, End, Progress, ReadCounts, did, doing};
+use super::progress::{ChangeStep, End, Progress, ReadCounts, did, doing, stands};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use plumb_model::address::Address;
 use std::collections::BTreeMap;
@@ -140,7 +140,7 @@ impl Progress for Bars<'_> {
 
     fn waiting(&self, step: ChangeStep<'_>, what: &str) {
         if let Some(bar) = self.state().steps.get(step.address) {
-            bar.set_message(safe(&format!("{}: waiting: {what}", doing(step))));
+            bar.set_message(safe(&stands(step, what)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Progress in a log: plain lines.
 
-use super::progress::{ChangeStep, End, Progress, ReadCounts, did, doing};
+use super::progress::{ChangeStep, End, Progress, ReadCounts, did, doing, stands};
 use super::{Ui, escape::seconds};
 use plumb_model::address::Address;
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ impl Progress for ProgressLines<'_> {
         let mut state = self.state();
         // Said once: a log need not grow while nothing happens.
         if state.waits.insert(step.address.clone(), what.to_owned()).as_deref() != Some(what) {
-            self.ui.status(&format!("{}: waiting: {what}", doing(step)));
+            self.ui.status(&stands(step, what));
         }
     }
 

@@ -77,6 +77,15 @@ pub(super) fn doing(step: ChangeStep<'_>) -> String {
     format!("{verb} {}", step.address)
 }
 
+/// `creating DatabricksJob/x: waiting: it is PENDING`, `uploading Code/3f2a…: 120 of 500 files`.
+pub(super) fn stands(step: ChangeStep<'_>, what: &str) -> String {
+    match step.action {
+        // It does not wait, it has much to do.
+        Action::Upload => format!("{}: {what}", doing(step)),
+        _ => format!("{}: waiting: {what}", doing(step)),
+    }
+}
+
 /// `created DatabricksJob/x in 0.4 s`, or why not.
 pub(super) fn did(step: ChangeStep<'_>, end: &End) -> String {
     let verb = match step.action {

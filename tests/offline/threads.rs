@@ -1,8 +1,9 @@
 //! Manifests are read on all cores. What is read, and everything that is said of it, is the same on any number of them.
 
 use plumb::disk::Disk;
+use plumb_core::code::FoundCode;
 use plumb_core::kinds;
-use plumb_core::manifest::{self, InMemory, ManifestFile, ManifestSource, Request, load};
+use plumb_core::manifest::{self, CodeReading, InMemory, ManifestFile, ManifestSource, Request, load};
 use plumb_core::render;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -25,6 +26,23 @@ impl ManifestSource for Counted<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         *self.reads.lock().unwrap().entry(path.to_owned()).or_default() += 1;
         self.of.read(path)
+    }
+
+    fn repository_folder(&self) -> Result<String, String> {
+        self.of.repository_folder()
+    }
+
+    fn code_at(&self, path: &str) -> Result<FoundCode, String> {
+        self.of.code_at(path)
+    }
+
+    fn code_names(&self, folder: &str) -> Result<Vec<String>, String> {
+        self.of.code_names(folder)
+    }
+
+    fn open_code(&self, path: &str) -> Result<Box<dyn CodeReading + '_>, String> {
+        *self.reads.lock().unwrap().entry(format!("code of {path}")).or_default() += 1;
+        self.of.open_code(path)
     }
 
     fn threads(&self) -> NonZeroUsize {

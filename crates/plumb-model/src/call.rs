@@ -3,6 +3,7 @@
 //! Plans show calls, tests snapshot them, the executor sends them. Nothing here does any I/O: [`Service`] is the seam
 //! behind which transport, authentication and paging live (`plumb::services`).
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{future::Future, pin::Pin, time::Duration};
@@ -342,10 +343,43 @@ impl ServiceError {
 /// The future that a [`Service`] returns.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, ServiceError>> + Send + 'a>>;
 
+/// Takes in a file as it comes.
+pub trait ByteSink: Send {
+    /// The file begins. Told again when a connection broke: what came before is void.
+    fn begin(&mut self);
+    /// The next bytes.
+    fn take(&mut self, bytes: &[u8]);
+}
+
+impl ByteSink for Vec<u8> {
+    fn begin(&mut self) {
+        self.clear();
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 /// Something that carries out calls: a real service, or a test's own.
 ///
 /// An implementation authenticates, paces, and repeats what may be repeated; it knows nothing of plans.
 pub trait Service: Send + Sync {
     /// Sends one call, repeating it as often as is safe and useful.
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a>;
+
+    /// The same with these bytes as the body. They are part of no message and no log.
+    fn send_bytes<'a>(&'a self, call: &'a Call, _body: &'a Bytes) -> Sending<'a> {
+        Box::pin(async { Err(no_files(call)) })
+    }
+
+    /// The same; the body of the answer is a file, which goes into the sink and not into the answer.
+    fn receive<'a>(&'a self, call: &'a Call, _sink: &'a mut dyn ByteSink) -> Sending<'a> {
+        Box::pin(async { Err(no_files(call)) })
+    }
+}
+
+fn no_files(call: &Call) -> ServiceError {
+    let why = format!("{} takes and gives no files here", call.system.name());
+    ServiceError::NotSent { line: call.line(), why }
 }

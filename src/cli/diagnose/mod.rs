@@ -30,7 +30,6 @@ use plumb_core::diagnose::kept::before;
 use plumb_core::diagnose::remedy::{FilePatch, GreenRuns, RemedyInput, remedies, rights};
 use plumb_core::diagnose::result::{Advice, RunOutcome};
 use plumb_core::diagnose::{Catalogue, Diagnosis, RunFacts, diagnose};
-use plumb_core::manifest::InMemory;
 use plumb_core::render::Style;
 use plumb_core::render::diagnosis::{self, DiagnosisContext};
 use plumb_model::address::Address;
@@ -245,7 +244,7 @@ fn proposed(
             }
         }
         all.extend(texts.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
-        project.reload(&InMemory(all)).map_err(|failure| {
+        project.reload(all).map_err(|failure| {
             failure.problems.first().map_or_else(|| "it cannot be loaded".to_owned(), |problem| problem.message.clone())
         })
     };

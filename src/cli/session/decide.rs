@@ -8,10 +8,11 @@ use crate::cli::{Selected, lease, reading, select};
 use crate::explain::{History, HistoryBudget, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
+use plumb_core::code::CodeSummary;
 use plumb_core::kinds::{Kind, Mark};
-use plumb_core::manifest::{Desired, ManifestSource};
+use plumb_core::manifest::Desired;
 use plumb_core::plan::{
-    Baselines, Decision, Earlier, Input, Live, Plan, PlanLinks, Selection, WorkspacePages, decide, estimate,
+    Baselines, Decision, Earlier, Input, Live, Plan, PlanLinks, Selection, WorkspacePages, asked_code, decide, estimate,
 };
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
@@ -41,7 +42,8 @@ impl Session {
         live.notes.extend(kept.notes());
         live.kept_runs = Arc::new(kept.runs());
         self.waves(&mut live).await?;
-        live.code = observe::code::stock(&self.services, &self.project.desired, &live).await;
+        let today = self.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
         live.notes.extend(kept.notes());
         let kept_runs = Arc::new(kept.runs());
         Ok(Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live })
@@ -140,7 +142,7 @@ impl Session {
         if let Some(set) = self.clock.set_to() {
             ui.status(&format!("as of {set}, which PLUMB_NOW says"));
         }
-        let (live, first, is_told) = reading::counted_of(&self.services, ui, async |watch| {
+        let (mut live, first, is_told) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
             let first = self.decision(&live, &Baselines::new(), &selection, None);
             let before = live.notes.len();
@@ -150,7 +152,8 @@ impl Session {
         })
         .await?;
         let known = self.known(&live, &first, base)?;
-        let is_told = is_told || base.is_some() || !known.bases.is_empty();
+        live.code.indexes = self.code_indexes(&live, &first.plan, &known.bases).await;
+        let is_told = is_told || base.is_some() || !known.bases.is_empty() || !live.code.indexes.is_empty();
         let mut decision = learnt::decided(first, is_told, || self.decision(&live, &known.bases, &selection, base));
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
@@ -159,6 +162,21 @@ impl Session {
         decision.plan.estimate = estimate(&decision.plan.changes, |system| self.pace(system));
         decision.plan.links = self.links();
         Ok(Decided { live, decision })
+    }
+
+    /// Reads what was in trees of code that the history does not know, where a plan could say how they differ.
+    async fn code_indexes(
+        &self,
+        live: &Live,
+        plan: &Plan,
+        bases: &Baselines,
+    ) -> BTreeMap<String, Result<BTreeMap<String, CodeSummary>, String>> {
+        let (desired, mut indexes) = (&self.project.desired, BTreeMap::new());
+        for hash in asked_code(desired, live, plan, bases) {
+            let index = observe::code::index(&self.services, &desired.code.folder, &hash).await;
+            indexes.insert(hash, index);
+        }
+        indexes
     }
 
     /// Where what a plan speaks of can be looked at: the forge by the runner's environment, the services by the target.
@@ -214,9 +232,9 @@ impl Session {
         &self,
         live: &Live,
         bases: &Baselines,
-        source: &dyn ManifestSource,
+        texts: BTreeMap<String, Vec<u8>>,
     ) -> Result<(Desired, Decision), String> {
-        let desired = self.project.reload(source).map_err(|failure| {
+        let desired = self.project.reload(texts).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests would have mistakes: {first}")
         })?;

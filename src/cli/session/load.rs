@@ -114,9 +114,21 @@ impl Project {
         Ok(texts)
     }
 
-    /// Reads other texts of the same files the way that these were read.
-    pub fn reload(&self, source: &dyn ManifestSource) -> Result<Desired, manifest::Failure> {
-        manifest::load(source, &request(&self.targeted, self.repo.as_ref()), kinds::all())
+    /// Reads other texts of the same files the way that these were read, with the code that is there.
+    pub fn reload(&self, texts: BTreeMap<String, Vec<u8>>) -> Result<Desired, manifest::Failure> {
+        self.load_texts(texts, &request(&self.targeted, self.repo.as_ref()))
+    }
+
+    fn load_texts(
+        &self,
+        texts: BTreeMap<String, Vec<u8>>,
+        request: &Request<'_>,
+    ) -> Result<Desired, manifest::Failure> {
+        let manifests = manifest::InMemory(texts);
+        let load = |source: &dyn ManifestSource| manifest::load(source, request, kinds::all());
+        let with_code = |code: &dyn ManifestSource| load(&manifest::OtherTexts { manifests: manifests.clone(), code });
+        // Where no code can be read, those that name some say so.
+        with_source(&self.dir, self.repo.as_ref(), &self.targeted, with_code).unwrap_or_else(|_| load(&manifests))
     }
 
     /// Reads other texts as `validate` would, once these environment variables are listed and set.
@@ -128,7 +140,7 @@ impl Project {
             if env.iter().any(|one| one == name) { Some(format!("a value of {name}")) } else { settings::env(name) }
         };
         let request = Request { env: &known, ..request(&self.targeted, self.repo.as_ref()) };
-        manifest::load(&manifest::InMemory(texts), &request, kinds::all())
+        self.load_texts(texts, &request)
     }
 
     /// Earlier manifests, read the way that these were.

@@ -20,15 +20,20 @@ use super::{
     retry::{self, Attempts, Policy, Retry},
     secret::{Redactor, Secret},
 };
+use bytes::Bytes;
 use jiff::Timestamp;
 use oauth::DatabricksAuth;
-use plumb_model::call::{Answer, Call, Sending, Service, ServiceError, System};
+use plumb_model::call::{Answer, ByteSink, Call, Sending, Service, ServiceError, System};
 use plumb_model::limits::Pace;
+use serde_json::Value;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
+
+/// How often a file is asked for again whose connection broke.
+const MOST_BREAKS: u32 = 3;
 
 /// A workspace.
 pub struct Databricks {
@@ -137,13 +142,13 @@ impl Databricks {
     /// # Errors
     /// As for any call. A connection that breaks later is not taken up again.
     pub async fn download(&self, call: &Call) -> Result<Download, ServiceError> {
-        match self.deliver(call, true).await? {
+        match self.deliver(call, None, true).await? {
             Delivered::File(response) => Ok(Download { line: call.line(), response: Some(response) }),
             Delivered::Answer(_) => Ok(Download { line: call.line(), response: None }),
         }
     }
 
-    async fn deliver(&self, call: &Call, as_file: bool) -> Result<Delivered, ServiceError> {
+    async fn deliver(&self, call: &Call, body: Option<&Bytes>, as_file: bool) -> Result<Delivered, ServiceError> {
         let line = call.line();
         let not_sent = |why: String| ServiceError::NotSent { line: line.clone(), why };
         let url = self.url(call).map_err(not_sent)?;
@@ -157,7 +162,7 @@ impl Databricks {
             let header = self.auth.header().await.map_err(|e| not_sent(self.redactor.clean(&e.to_string())))?;
             let pass = self.pace.enter(call).await;
             let began = *began.get_or_insert_with(Instant::now);
-            let mut failed = match self.attempt(call, attempt, url.clone(), &header, as_file).await {
+            let mut failed = match self.attempt(call, body, attempt, url.clone(), &header, as_file).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);
                     return Ok(answer);
@@ -208,6 +213,7 @@ impl Databricks {
     async fn attempt(
         &self,
         call: &Call,
+        bytes: Option<&Bytes>,
         attempt: u32,
         url: reqwest::Url,
         header: &Secret,
@@ -223,6 +229,9 @@ impl Databricks {
         }
         if let Some(body) = &call.body {
             request = request.json(body);
+        }
+        if let Some(bytes) = bytes {
+            request = request.header("Content-Type", "application/octet-stream").body(bytes.clone());
         }
         self.requests.add_one();
         let response = http::send(request, attempt).await.map_err(|broken| FailedAttempt::broken(&line, broken))?;
@@ -263,9 +272,40 @@ impl Databricks {
 impl Service for Databricks {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
         Box::pin(async move {
-            match self.deliver(call, false).await? {
+            match self.deliver(call, None, false).await? {
                 Delivered::Answer(answer) => Ok(answer),
                 Delivered::File(_) => Err(super::odd_answer(call, 200, "it answered with a file")),
+            }
+        })
+    }
+
+    fn send_bytes<'a>(&'a self, call: &'a Call, body: &'a Bytes) -> Sending<'a> {
+        Box::pin(async move {
+            match self.deliver(call, Some(body), false).await? {
+                Delivered::Answer(answer) => Ok(answer),
+                Delivered::File(_) => Err(super::odd_answer(call, 200, "it answered with a file")),
+            }
+        })
+    }
+
+    fn receive<'a>(&'a self, call: &'a Call, sink: &'a mut dyn ByteSink) -> Sending<'a> {
+        Box::pin(async move {
+            let mut breaks = 0;
+            loop {
+                let mut download = self.download(call).await?;
+                sink.begin();
+                let ended = loop {
+                    match download.chunk().await {
+                        Ok(Some(piece)) => sink.take(&piece),
+                        Ok(None) => break Ok(()),
+                        Err(fault) => break Err(fault),
+                    }
+                };
+                match ended {
+                    Ok(()) => return Ok(Answer { status: 200, body: Value::Null, request_id: None }),
+                    Err(_) if breaks < MOST_BREAKS => breaks += 1,
+                    Err(fault) => return Err(self.shown(fault).await),
+                }
             }
         })
     }

@@ -40,6 +40,26 @@ impl CodeFolder {
         CodeFolder { path: format!("{root}/.plumb/{project}/{target}/code") }
     }
 
+    /// What `databricks.code` names, as the workspace has it. The error says what it should be.
+    pub fn root(written: &str) -> Result<String, &'static str> {
+        let parts: Vec<&str> = written.trim_end_matches('/').split('/').collect();
+        let is_path = |parts: &[&str]| parts.iter().all(|part| !matches!(*part, "" | "." | "..")) && !parts.is_empty();
+        match parts.as_slice() {
+            ["", "Volumes", rest @ ..] if is_path(rest) && rest.len() >= 3 => Ok(parts.join("/")),
+            ["", "Volumes", ..] => Err("a volume is `/Volumes/CATALOG/SCHEMA/VOLUME`, and perhaps folders in it"),
+            ["", "Workspace", "Repos", ..] | ["", "Repos", ..] => {
+                Err("git folders hold what git has: take another folder")
+            }
+            ["", "Workspace", rest @ ..] if is_path(rest) => Ok(parts.join("/")),
+            ["", "Users" | "Shared", rest @ ..] if rest.is_empty() || is_path(rest) => {
+                Ok(format!("/Workspace{}", parts.join("/")))
+            }
+            _ => Err(
+                "expected a folder of the workspace (`/Workspace/…`) or a volume (`/Volumes/CATALOG/SCHEMA/VOLUME`)",
+            ),
+        }
+    }
+
     /// Without a slash at the end.
     pub fn path(&self) -> &str {
         &self.path

@@ -4,13 +4,20 @@
 //! tree of that resource: `…/.plumb/PROJECT/TARGET/code/HASH/src/load.py`. So a tree never changes once it is there, a job is
 //! pinned to what it was reviewed with, and whatever compares paths compares code.
 
+mod archive;
 mod diff;
 mod folder;
+mod found;
+mod notebook;
 mod stock;
+mod tree;
 
 pub use diff::{TextDifference, difference, line_count};
 pub use folder::{CodeFolder, HASH_DIGITS, TreePlace, is_hash};
+pub use found::{FoundCode, FoundCodeKind, HashedCode, MOST_TEXT, hash_code, is_left_out};
+pub use notebook::{MOST_BYTES_A_NOTEBOOK, header, notebook_endings, notebook_path};
 pub use stock::{CodeStock, StoredTree, TreeState};
+pub use tree::unfit_code_name;
 
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};

@@ -37,6 +37,8 @@ pub(super) struct Expander<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Whether a secret that is not set is left open, instead of being a mistake.
     pub earlier: bool,
+    /// The places of values whose beginning is a variable's, where that is a path of the repository: it is relative to plumb.yaml.
+    pub paths_of_variables: BTreeSet<Span>,
     states: BTreeMap<String, VariableState>,
     /// The variables whose values are being filled in, outermost first.
     running: Vec<String>,
@@ -61,6 +63,7 @@ impl<'a> Expander<'a> {
             allowed: allowed.iter().map(String::as_str).collect(),
             env,
             earlier: false,
+            paths_of_variables: BTreeSet::new(),
             states: BTreeMap::new(),
             running: Vec::new(),
             missing_env: BTreeSet::new(),
@@ -103,6 +106,7 @@ impl<'a> Expander<'a> {
         };
         if let [Piece::Reference(reference)] = pieces.as_slice() {
             let value = self.reference(reference, span, vault, problems);
+            self.note_path(&pieces, span, value.as_ref().and_then(Node::as_str));
             let tree = value.map_or_else(|| Tree::Str(text), |node| node.tree);
             let node = Node { span, tree };
             if depth + height(&node) > MOST_DEPTH {
@@ -158,7 +162,16 @@ impl<'a> Expander<'a> {
             // The whole string is the secret then: it is what the service returns, and what has to be hidden.
             out = vault.seal(&vault.reveal(&out));
         }
+        self.note_path(&pieces, span, Some(&out));
         Node { span, tree: Tree::Str(out) }
+    }
+
+    /// Notes that a value's path begins in a variable.
+    fn note_path(&mut self, pieces: &[Piece<'_>], span: Span, text: Option<&str>) {
+        let is_variable = matches!(pieces.first(), Some(Piece::Reference(r)) if r.parts.first() == Some(&"var"));
+        if is_variable && text.is_some_and(|text| text.contains("./")) {
+            self.paths_of_variables.insert(span);
+        }
     }
 
     /// What a reference stands for; `None` when that has been reported, or is not known yet.

@@ -1,5 +1,6 @@
 //! The way from files to [`Desired`].
 
+use super::code::{self, CodeRequests, CodeTarget};
 use super::cores;
 use super::document::{self, DocumentRole, Metadata};
 use super::expand::Expander;
@@ -7,9 +8,10 @@ use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
     Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Project, Removal, Request, Resource, Target,
-    Vault, Warning, accept::accept, adopt, checks, develop, patch, price_books, refs, teardown_guard, waves,
+    Vault, Warning, accept::accept, adopt, checks, code_check, develop, patch, price_books, refs, teardown_guard,
+    waves,
 };
-use crate::code::Code;
+use crate::code::CodeFolder;
 use crate::detect;
 use crate::kinds::Kind;
 use crate::kinds::teardown::{self, TeardownManifest};
@@ -162,6 +164,7 @@ fn run(
     let folders = Folders::new(&setup, &target, problems);
     let manifests = reader.folders(&folders.manifests, &folders.every_patch, problems);
     let patches = reader.folders(&folders.patches, &[], problems);
+    let given = files.next();
     let variables = setup::variables(&setup, &target, request, files, problems);
 
     let mut documents = Documents {
@@ -186,9 +189,10 @@ fn run(
     expander.earlier = earlier;
     let targets: Vec<&str> = setup.project.targets.keys().map(String::as_str).collect();
     let mut ready = Vec::new();
+    let mut named = CodeRequests { files, given, requests: Vec::new() };
     let mut noted: Vec<Warning> = Vec::new();
     for document in list.into_values().chain(astray) {
-        let metadata = expander.node(document.metadata, 1, &mut vault, problems);
+        let written = expander.node(document.metadata, 1, &mut vault, problems);
         let mut spec = expander.node(document.spec.node(), 1, &mut vault, problems);
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
@@ -203,14 +207,25 @@ fn run(
             develop::prefix(&mut spec, document.kind.title(), user);
         }
         develop::seal(&mut spec, document.kind.rules(), &mut vault);
-        let metadata = if document.is_astray { None } else { describe(&metadata, document.kind, &targets, problems) };
+        let metadata = if document.is_astray { None } else { describe(&written, document.kind, &targets, problems) };
         if document.is_astray {
             document.kind.read(&spec, problems, &mut noted);
             continue;
         }
         let Document { address, kind, span, decisions, .. } = document;
-        ready.push(Ready { address, kind, span, metadata, spec: Packed::of(&spec), decisions });
+        let packed = Packed::of(&spec);
+        named.add(&address, kind, &written, (&packed, &spec), problems);
+        ready.push(Ready { address, kind, span, metadata, spec: packed, decisions });
     }
+    let is_chosen = target.sandbox || target.databricks.as_ref().is_some_and(|databricks| databricks.code.is_some());
+    let place = CodeTarget {
+        folder: code_folder(&project, &target, user.as_deref()),
+        keep_days: code_check::keep_days(&project).unwrap_or_default(),
+        is_chosen,
+        of_variables: &expander.paths_of_variables,
+        earlier,
+    };
+    let code = code::resolve(source, named, place, problems, &mut noted);
     waves::assume_paused(ready.iter_mut().map(|ready| (&ready.address, ready.kind, &mut ready.spec)).collect());
 
     let referrers: Vec<_> =
@@ -239,6 +254,8 @@ fn run(
                 Some(_) => developed(ready.kind, &places),
                 None => KeptSpec::new(places.clone()),
             };
+            // The places keep what is written, so that nothing that plumb put there is taken for the manifest's.
+            let spec = code.put(&ready.address, spec);
             let teardown = teardown::find(ready.kind.name()).map(|kind| TeardownManifest::new(kind, &spec));
             resources.push(Resource {
                 address: ready.address,
@@ -282,7 +299,7 @@ fn run(
         guards,
         resources,
         vault,
-        code: Code::default(),
+        code: code.code,
         files: Files::default(),
         developer: user,
         noted,
@@ -327,6 +344,13 @@ impl SpecFindings {
         kind.read(&spec.node(), &mut problems, &mut notes);
         SpecFindings { problems, notes }
     }
+}
+
+/// Where a target keeps code. What `databricks.code` may not be is reported when the project is read.
+fn code_folder(project: &Project, target: &Target, user: Option<&str>) -> CodeFolder {
+    let written = target.databricks.as_ref().and_then(|databricks| databricks.code.as_deref());
+    let root = written.and_then(|written| CodeFolder::root(written).ok());
+    CodeFolder::new(root.as_deref(), &project.name, &target.mark_name(user))
 }
 
 /// The spec of a target in development mode.

@@ -125,10 +125,7 @@ pub struct Desired {
 impl Desired {
     /// The target's part of a mark. In development mode it names the developer too: everybody has objects of their own.
     pub fn mark_target(&self) -> String {
-        match &self.developer {
-            Some(user) => format!("{}.{user}", self.target.name),
-            None => self.target.name.clone(),
-        }
+        self.target.mark_name(self.developer.as_deref())
     }
 }
 
@@ -206,6 +203,9 @@ mod accept;
 mod adopt;
 mod answers_check;
 mod checks;
+mod code;
+mod code_check;
+mod code_uses;
 mod cores;
 mod decisions;
 mod develop;
@@ -248,7 +248,8 @@ pub use project::{
     Project, RequiredGate, RightsAnswer, SpotAnswer, Target, TeardownGuard, Variable,
 };
 pub use source::{
-    InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, is_yaml, tidy,
+    CodeReading, InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource,
+    OtherTexts, is_yaml, tidy,
 };
 pub use walk::path;
 pub(crate) use walk::{PathStep, split};

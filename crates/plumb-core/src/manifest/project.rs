@@ -244,6 +244,16 @@ pub struct Guards {
     pub decisions: Option<DecisionGuard>,
 }
 
+impl Target {
+    /// See [`super::Desired::mark_target`].
+    pub(super) fn mark_name(&self, developer: Option<&str>) -> String {
+        match developer {
+            Some(user) => format!("{}.{user}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 impl Guards {
     /// The limits of a target: its own over the project's, member by member. What is tried out in a sandbox may change all of it.
     pub fn of(&self, target: &Target) -> Guards {

@@ -3,7 +3,9 @@
 use super::document::{self, API_VERSION, check_name};
 use super::expand::Value;
 use super::source::tidy;
-use super::{Mode, Project, Request, Target, answers_check, forecast_check, history_check, reserved, teardown_guard};
+use super::{
+    Mode, Project, Request, Target, answers_check, code_check, forecast_check, history_check, reserved, teardown_guard,
+};
 use crate::kinds::Kind;
 use crate::kinds::airflow::destination::Destination;
 use plumb_model::yaml::{
@@ -97,6 +99,7 @@ fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn Kind], problems: 
     forecast_check::of_project(project, spec, problems);
     history_check::of_project(project, spec, problems);
     answers_check::of_project(project, spec, problems);
+    code_check::of_project(project, spec, problems);
     let variables: BTreeSet<&str> =
         spec.get("variables").map_or(&[][..], Node::entries).iter().map(|e| e.key.as_str()).collect();
     let mut guesser = Guesser::default();

@@ -1,6 +1,8 @@
 //! Where the files of a project come from: a folder, or a commit.
 
-use std::collections::BTreeMap;
+use crate::code::{FoundCode, FoundCodeKind, HashedCode, hash_code, is_left_out};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Cursor, Read, Seek};
 use std::num::NonZeroUsize;
 
 /// The largest file that is read.
@@ -9,6 +11,9 @@ pub const MOST_BYTES_A_FILE: u64 = 5_000_000;
 pub const MOST_BYTES: u64 = 100_000_000;
 /// The most manifest files that a project may have.
 pub const MOST_FILES: usize = 20_000;
+
+/// How many names of folders are looked at before a listing of code gives up.
+const MOST_NAMES: usize = 100_000;
 
 /// Files by their path relative to the project file, with forward slashes.
 pub trait ManifestSource {
@@ -24,11 +29,70 @@ pub trait ManifestSource {
         paths.iter().map(|path| self.read(path)).collect()
     }
 
+    /// The project's folder in the repository: `pipelines/bau`; empty where that is the top, or where there is no repository.
+    fn repository_folder(&self) -> Result<String, String> {
+        Ok(String::new())
+    }
+
+    /// What stands at a path of the repository, which begins at its top and has no `..` in it.
+    fn code_at(&self, path: &str) -> Result<FoundCode, String>;
+
+    /// The names in a folder of the repository, of folders with `/` at the end, in order; what git ignores too.
+    fn code_names(&self, folder: &str) -> Result<Vec<String>, String>;
+
+    /// The files of a folder of the repository and of those in it, in the order of their paths. What git ignores, what is hidden
+    /// and what Python keeps for itself is left out.
+    fn code_below(&self, folder: &str) -> Result<Vec<FoundCode>, String> {
+        let real = |path: &str, found: &FoundCode| found.leads_to.clone().unwrap_or_else(|| path.to_owned());
+        let (mut files, mut seen) = (Vec::new(), 0);
+        let mut folders = vec![(folder.to_owned(), vec![real(folder, &self.code_at(folder)?)])];
+        while let Some((folder, way)) = folders.pop() {
+            for name in self.code_names(&folder)? {
+                let name = name.trim_end_matches('/');
+                seen += 1;
+                if seen > MOST_NAMES {
+                    return Err(format!(
+                        "`{folder}` and what is beside it have more than {MOST_NAMES} files and folders"
+                    ));
+                }
+                if is_left_out(name) {
+                    continue;
+                }
+                let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+                let found = self.code_at(&path)?;
+                let at = real(&path, &found);
+                match found.kind {
+                    _ if found.is_ignored => {}
+                    // A link to a folder that it is in.
+                    FoundCodeKind::Folder if way.contains(&at) => {}
+                    FoundCodeKind::Folder => folders.push((path, way.iter().cloned().chain([at]).collect())),
+                    FoundCodeKind::File | FoundCodeKind::Refused(_) => files.push(found),
+                    FoundCodeKind::Nothing => {}
+                }
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// The bytes of a file of the repository.
+    fn open_code(&self, path: &str) -> Result<Box<dyn CodeReading + '_>, String>;
+
+    /// What is in these files, in their order.
+    fn hash_code(&self, files: &[&FoundCode]) -> Vec<Result<HashedCode, String>> {
+        files.iter().map(|file| hash_code(file, &mut *self.open_code(&file.path)?)).collect()
+    }
+
     /// How many threads may read the manifests. What is read does not depend on it.
     fn threads(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }
 }
+
+/// Bytes that can be read in any order.
+pub trait CodeReading: Read + Seek {}
+
+impl<R: Read + Seek> CodeReading for R {}
 
 /// A file that a listing found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +169,64 @@ impl ManifestSource for InMemory {
 
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         self.0.get(path).cloned().ok_or_else(|| format!("there is no `{path}`"))
+    }
+
+    fn code_at(&self, path: &str) -> Result<FoundCode, String> {
+        let found =
+            |kind, bytes| Ok(FoundCode { path: path.to_owned(), kind, bytes, is_ignored: false, leads_to: None });
+        match self.0.get(path) {
+            Some(bytes) => found(FoundCodeKind::File, bytes.len() as u64),
+            None if self.0.keys().any(|name| is_below(name, path)) => found(FoundCodeKind::Folder, 0),
+            None => found(FoundCodeKind::Nothing, 0),
+        }
+    }
+
+    fn code_names(&self, folder: &str) -> Result<Vec<String>, String> {
+        let inside = self.0.keys().filter(|name| is_below(name, folder));
+        let inside = inside.map(|name| name[folder.len()..].trim_start_matches('/'));
+        let names = inside.map(|rest| rest.split_inclusive('/').next().unwrap_or_default().to_owned());
+        Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn open_code(&self, path: &str) -> Result<Box<dyn CodeReading + '_>, String> {
+        let bytes = self.0.get(path).ok_or_else(|| format!("there is no `{path}`"))?;
+        Ok(Box::new(Cursor::new(bytes.as_slice())))
+    }
+}
+
+/// Other texts of the manifests, with the code as it is.
+pub struct OtherTexts<'a> {
+    pub manifests: InMemory,
+    pub code: &'a dyn ManifestSource,
+}
+
+impl ManifestSource for OtherTexts<'_> {
+    fn list(&self, path: &str) -> Result<Vec<ManifestFile>, String> {
+        self.manifests.list(path)
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.manifests.read(path)
+    }
+
+    fn repository_folder(&self) -> Result<String, String> {
+        self.code.repository_folder()
+    }
+
+    fn code_at(&self, path: &str) -> Result<FoundCode, String> {
+        self.code.code_at(path)
+    }
+
+    fn code_names(&self, folder: &str) -> Result<Vec<String>, String> {
+        self.code.code_names(folder)
+    }
+
+    fn open_code(&self, path: &str) -> Result<Box<dyn CodeReading + '_>, String> {
+        self.code.open_code(path)
+    }
+
+    fn hash_code(&self, files: &[&FoundCode]) -> Vec<Result<HashedCode, String>> {
+        self.code.hash_code(files)
     }
 }
 

@@ -267,14 +267,15 @@ pub(super) fn done_to(change: &Change) -> String {
         Action::Rollback => "will go back, all of it".to_owned(),
         Action::Upload => code::uploaded(change.tree.iter(), change.origin == Some(ChangeOrigin::Drift)),
         Action::Retire => "falls out of use".to_owned(),
-        Action::Prune => "will be deleted: nothing names it any more".to_owned(),
+        Action::Prune => "will be deleted".to_owned(),
     }
 }
 
 /// ` (id 123)`, when there is an object.
 pub(super) fn id(change: &Change) -> String {
-    let what = if change.code.is_some() { "in" } else { "id" };
-    change.id.as_deref().map(|id| format!(" ({what} {})", visible(id))).unwrap_or_default()
+    // Where a tree is kept is said once for all.
+    let id = change.id.as_deref().filter(|_| change.code.is_none());
+    id.map(|id| format!(" (id {})", visible(id))).unwrap_or_default()
 }
 
 /// The sign of an action, as wide as it is.

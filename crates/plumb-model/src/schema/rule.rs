@@ -69,6 +69,8 @@ pub struct Rule {
     /// On a type: members that the service shows and nobody can set, each with the source of that. A member that the
     /// type does not have and that is not one of these is a setting that plumb does not know: it is kept.
     pub read_only: BTreeMap<String, String>,
+    /// What a path here names: one that begins with `./` or `../` is a file or a folder of the repository.
+    pub code: Option<CodeRole>,
     /// What a change of it disrupts, in a few words: "restarts the cluster".
     pub disrupts: Option<String>,
     /// Where the fact comes from. Required of every rule.
@@ -93,6 +95,24 @@ pub enum Unset {
     Members,
     /// It is not to be there: a live value is a difference.
     Absent,
+}
+
+/// What of the repository a path may name. The rule of a list is that of its elements; of an object, of its `destination`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeRole {
+    /// A notebook.
+    Notebook,
+    /// A file that is no notebook.
+    File,
+    /// A file of SQL that a warehouse runs.
+    Query,
+    /// A wheel, a jar or an egg. A `*` in its name stands for what one build differs in from the next.
+    Library,
+    /// A line of a `requirements.txt`: a path, or `-r` and a path.
+    Dependency,
+    /// A folder, with all that is in it.
+    Folder,
 }
 
 /// What of a value is never printed.

@@ -19,7 +19,7 @@ use from::ImportFrom;
 use plumb_core::import::{self, ImportOutcome, ImportRecord, ImportState, REPORT, TranslatedPipeline, record, team};
 use plumb_core::kinds::airflow::dag::AirflowDag;
 use plumb_core::kinds::emr::migration::Migration;
-use plumb_core::manifest::{InMemory, tidy};
+use plumb_core::manifest::tidy;
 use plumb_core::render::counted;
 use plumb_core::render::value::visible;
 use plumb_core::translate::{self, Translation, TranslationOptions};
@@ -382,7 +382,7 @@ fn validate(
 ) -> Result<(), Failure> {
     let all = before.iter().chain(&outcome.texts);
     let texts = all.map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
-    let loaded = project.reload(&InMemory(texts));
+    let loaded = project.reload(texts);
     loaded.map(drop).map_err(|failure| {
         let detail = problems(&failure, ui).detail.unwrap_or_default();
         Failure::error("the manifests would have mistakes; nothing was written")

@@ -21,6 +21,7 @@ pub struct AiRuntimeTask {
     /// What runs on which nodes. The service takes exactly one for now.
     pub deployments: Vec<AiDeployment>,
     /// The archive that each node unpacks, by path. Set by the service's own tools.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py jobs.AiRuntimeTask: the path of an archive"}))]
     pub code_source_path: Option<String>,
     /// A container image instead of the standard one: `organisation/repository:tag`.
     pub docker_image_url: Option<String>,
@@ -42,7 +43,8 @@ pub struct AiRuntimeTask {
 pub struct AiDeployment {
     /// The compute of each node.
     pub compute: AiCompute,
-    /// The workspace path of the script that every node runs.
+    /// The workspace path of the script that every node runs, or a file of the repository: `./train.sh`.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py jobs.AiRuntimeTask: a path of the workspace"}))]
     pub command_path: Option<String>,
     /// A name for logs.
     pub name: Option<String>,
@@ -75,11 +77,13 @@ pub struct GenAiComputeTask {
     /// Where the script is.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["WORKSPACE"], "why": "databricks-sdk-py jobs.GenAiComputeTask: GIT with a git_source, else WORKSPACE"}))]
     pub source: Option<FileSource>,
-    /// The script's path.
+    /// The script: a path of the workspace, or a file of the repository: `./train.py`.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py jobs.GenAiComputeTask: an absolute path of the workspace"}))]
     pub training_script_path: Option<String>,
     /// Parameters of the script, as YAML.
     pub yaml_parameters: Option<String>,
     /// The file with the script's parameters, as YAML.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py jobs.GenAiComputeTask: a path of the workspace"}))]
     pub yaml_parameters_file_path: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Paths of code that the service cannot find: those that are relative to this project.
+//! Paths of code that nothing finds: neither the service, nor plumb in the repository.
 
 use super::git::FileSource;
 use super::libraries::Library;
@@ -13,8 +13,8 @@ pub struct Checked {
 }
 
 const LABEL: &str = "relative: the workspace has no folder that it could start from";
-const HELP: &str = "write where the code is: `/Workspace/…`, `/Volumes/…`, or an address such as `s3://…`; or give the \
-                    job a `git_source`, to which the path is relative";
+const HELP: &str = "a file of the repository begins with `./` or `../`; anything else is written as it is there: `/Workspace/…`, \
+                    `/Volumes/…`, or an address such as `s3://…`";
 
 impl Checked {
     /// Checks what a task runs and the libraries that it brings.
@@ -83,7 +83,8 @@ fn is_relative(path: &str) -> bool {
     let is_address = path.split_once(':').is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
     });
-    !(path.starts_with('/') || path.starts_with("{{") || is_address || is_deferred(path))
+    let is_of_repository = path.starts_with("./") || path.starts_with("../") || path == "." || path == "..";
+    !(is_of_repository || path.starts_with('/') || path.starts_with("{{") || is_address || is_deferred(path))
 }
 
 #[cfg(test)]
@@ -92,10 +93,13 @@ mod tests {
 
     #[test]
     fn relative_is_what_starts_nowhere() {
-        for path in ["./etl.py", "../etl", "etl.py", "src/etl", "", "~/etl", "a b:/c", "dist/*.whl"] {
+        for path in ["etl.py", "src/etl", "", "~/etl", "a b:/c", "dist/*.whl", ".etl", "..."] {
             assert!(is_relative(path), "{path}");
         }
         for path in [
+            "./etl.py",
+            "../etl",
+            "..",
             "/Workspace/a",
             "/Volumes/a/b",
             "dbfs:/a.py",

@@ -47,6 +47,7 @@ pub struct EnvironmentVariables {
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct EnvironmentVariablesSpec {
     /// Files of `KEY=VALUE` lines: 5 at most, 32 KiB each, 1 KiB a line.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py jobs.EnvironmentVariables: paths of files of the workspace or a volume"}))]
     pub files: Option<Vec<String>>,
     /// The variables: 20 at most, 512 characters each.
     #[schemars(extend("x-plumb" = {"secret": "by_name", "why": "passwords are often passed this way"}))]
@@ -67,17 +68,22 @@ pub struct Environment {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct EnvironmentSpec {
-    /// The environment to build on: the path of an `env.yaml`, or an id. Stands in for `environment_version`.
+    /// The environment to build on: the path of an `env.yaml` in the workspace or the repository (`./env.yaml`), or an id. Stands
+    /// in for `environment_version`.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py compute.Environment: the path of an env.yaml in the workspace or a volume"}))]
     pub base_environment: Option<String>,
     /// The former name of `environment_version`.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"same_as": "environment_version"}], "refused_when": [{"with": "environment_version"}, {"with": "base_environment"}], "why": "databricks-sdk-java compute.Environment: the deprecated name of environment_version, which says the same"}))]
     pub client: Option<String>,
-    /// Python packages, as in a `requirements.txt`.
+    /// Python packages, as in a `requirements.txt`; files of the repository too: `./dist/etl-*.whl`,
+    /// `-r ./requirements.txt`.
+    #[schemars(extend("x-plumb" = {"code": "dependency", "why": "databricks-sdk-py compute.Environment: lines of a requirements.txt, with paths of the workspace or a volume"}))]
     pub dependencies: Option<Vec<String>>,
     /// The version of the environment, an integer as a string: `"2"`.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"same_as": "client"}, {"with": "base_environment"}], "refused_when": [{"with": "client"}, {"with": "base_environment"}, {"with": "project_environment"}], "why": "databricks-sdk-java compute.Environment: base_environment (or the deprecated client) gives the version too, and either is provided"}))]
     pub environment_version: Option<String>,
-    /// JARs, by path.
+    /// JARs, by path: in the workspace or a volume, or files of the repository: `./target/etl.jar`.
+    #[schemars(extend("x-plumb" = {"code": "library", "why": "databricks-sdk-py compute.Environment: paths of JARs in the workspace or a volume"}))]
     pub java_dependencies: Option<Vec<String>>,
     /// The project whose environment is used.
     pub project_environment: Option<String>,

@@ -11,16 +11,21 @@ pub struct Library {
     /// A package of an R repository.
     pub cran: Option<CranLibrary>,
     /// The address of a Python egg. Deprecated by the service: Python wheels have replaced eggs.
+    #[schemars(extend("x-plumb" = {"code": "library", "why": "databricks-sdk-py compute.Library: a path of the workspace, a volume or an object store"}))]
     pub egg: Option<String>,
-    /// The address of a JAR: workspace path, volume path or object store.
+    /// The address of a JAR: workspace path, volume path or object store; or a file of the repository: `./target/etl.jar`.
+    #[schemars(extend("x-plumb" = {"code": "library", "why": "databricks-sdk-py compute.Library: a path of the workspace, a volume or an object store"}))]
     pub jar: Option<String>,
     /// A package of a Maven repository.
     pub maven: Option<MavenLibrary>,
     /// A package of a Python index.
     pub pypi: Option<PypiLibrary>,
-    /// The path of a `requirements.txt` in the workspace or a volume.
+    /// The path of a `requirements.txt` in the workspace or a volume; or a file of the repository: `./requirements.txt`.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py compute.Library: a path of the workspace or a volume"}))]
     pub requirements: Option<String>,
-    /// The address of a Python wheel: workspace path, volume path or object store.
+    /// The address of a Python wheel: workspace path, volume path or object store; or a file of the repository, in which one `*`
+    /// may stand: `./dist/etl-*.whl`.
+    #[schemars(extend("x-plumb" = {"code": "library", "why": "databricks-sdk-py compute.Library: a path of the workspace, a volume or an object store"}))]
     pub whl: Option<String>,
 }
 

@@ -244,7 +244,9 @@ pub struct SqlDashboard {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct SqlFile {
-    /// The file: an absolute path of the workspace, or a path relative to the repository.
+    /// The file: an absolute path of the workspace, or a file of the repository: `./queries/daily.sql`. With a `git_source`: a path
+    /// relative to that repository.
+    #[schemars(extend("x-plumb" = {"code": "query", "why": "databricks-sdk-py jobs.SqlTaskFile: an absolute path of the workspace"}))]
     pub path: String,
     /// Where the file is.
     #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": "GIT", "with": "git_source"}, {"value": "WORKSPACE", "without": "git_source"}], "refused_when": [{"value": "GIT", "without": "git_source"}], "why": "databricks/cli bundle rules: backend default; databricks-sdk-py jobs.SqlTaskFile: GIT with a git_source, else WORKSPACE"}))]

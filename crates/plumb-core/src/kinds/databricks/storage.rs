@@ -30,9 +30,11 @@ pub struct InitScript {
     pub gcs: Option<Location>,
     /// A file of an S3 bucket.
     pub s3: Option<S3Location>,
-    /// A file of a volume: `/Volumes/…`.
+    /// A file of a volume: `/Volumes/…`; or, where the target keeps code in a volume, of the repository: `./init/tools.sh`.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py compute.VolumesStorageInfo: a path of a volume"}))]
     pub volumes: Option<Location>,
-    /// A file of the workspace: `/Users/…` or `/Shared/…`.
+    /// A file of the workspace: `/Users/…` or `/Shared/…`; or of the repository: `./init/tools.sh`.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py compute.WorkspaceStorageInfo: a path of the workspace"}))]
     pub workspace: Option<Location>,
 }
 

@@ -55,7 +55,9 @@ pub struct DbtTask {
     pub catalog: Option<String>,
     /// The folder of `profiles.yml`, relative to the repository. Needed without `warehouse_id`.
     pub profiles_directory: Option<String>,
-    /// The folder of `dbt_project.yml`, relative to the repository, or in the workspace.
+    /// The folder of `dbt_project.yml`: in the workspace, or a folder of the repository: `./dbt`. With a `git_source`: a path
+    /// relative to that repository.
+    #[schemars(extend("x-plumb" = {"code": "folder", "why": "databricks-sdk-py jobs.DbtTask: an absolute path of the workspace"}))]
     pub project_directory: Option<String>,
     /// The schema to write to. Needs `warehouse_id`.
     #[schemars(extend("x-plumb" = {"default": "default", "why": "databricks-sdk-java jobs.DbtTask: `default` when not set; Terraform provider jobs: the same"}))]
@@ -91,7 +93,9 @@ pub struct DbtPlatformTask {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct NotebookTask {
-    /// The notebook: an absolute path of the workspace, or a path relative to the repository.
+    /// The notebook: an absolute path of the workspace, or a file of the repository: `./src/etl.py`. With a `git_source`: a path
+    /// relative to that repository, without extension.
+    #[schemars(extend("x-plumb" = {"code": "notebook", "why": "databricks-sdk-py jobs.NotebookTask: an absolute path of the workspace"}))]
     pub notebook_path: String,
     /// Parameters of the notebook: 1 MB at most as JSON.
     pub base_parameters: Option<Settings>,
@@ -205,6 +209,7 @@ pub struct PipelineParams {
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct SparkJarTask {
     /// The JAR. Deprecated by the service: `libraries` have replaced it.
+    #[schemars(extend("x-plumb" = {"code": "library", "why": "databricks-sdk-py jobs.SparkJarTask: the path of a JAR"}))]
     pub jar_uri: Option<String>,
     /// The full name of the class with the main method.
     pub main_class_name: Option<String>,
@@ -219,7 +224,9 @@ pub struct SparkJarTask {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct SparkPythonTask {
-    /// The file: a path of the workspace, of an object store, or relative to the repository.
+    /// The file: a path of the workspace or of an object store, or a file of the repository: `./src/load.py`. With a `git_source`: a
+    /// path relative to that repository.
+    #[schemars(extend("x-plumb" = {"code": "file", "why": "databricks-sdk-py jobs.SparkPythonTask: an absolute path of the workspace"}))]
     pub python_file: String,
     /// Arguments.
     pub parameters: Option<Vec<String>>,

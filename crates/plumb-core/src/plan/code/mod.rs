@@ -8,6 +8,8 @@ mod files;
 mod names;
 mod state;
 
+pub use files::asked_code;
+
 #[cfg(test)]
 mod files_tests;
 #[cfg(test)]

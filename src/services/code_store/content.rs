@@ -1,0 +1,73 @@
+//! What bytes are the same code.
+
+use plumb_core::code::{CodeForm, NotebookFormat};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The hash of a file's content, as the tree has it.
+pub fn content_hash(_path: &str, bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a form is called in the index of a tree.
+pub fn form_label(form: CodeForm) -> &'static str {
+    match form {
+        CodeForm::File => "file",
+        CodeForm::Archive => "archive",
+        CodeForm::Notebook(_) => "notebook",
+    }
+}
+
+/// Where a file of a tree stands in the workspace: a notebook has no extension there.
+pub fn stored_path(path: &str, form: CodeForm) -> &str {
+    match form {
+        CodeForm::Notebook(_) => path.rsplit_once('.').map_or(path, |(name, _)| name),
+        CodeForm::File | CodeForm::Archive => path,
+    }
+}
+
+/// Whether what was read back is what was written. Of a notebook the cells count: a workspace keeps those, and writes the text
+/// anew, with other ends of lines and other metadata.
+pub fn is_same(wrote: &[u8], read: &[u8], form: CodeForm) -> bool {
+    match form {
+        CodeForm::File | CodeForm::Archive => wrote == read,
+        CodeForm::Notebook(NotebookFormat::Jupyter) => {
+            wrote == read || jupyter_cells(wrote).is_some_and(|cells| jupyter_cells(read) == Some(cells))
+        }
+        CodeForm::Notebook(_) => wrote == read || source_cells(wrote) == source_cells(read),
+    }
+}
+
+/// The cells of a notebook in source form, without blank ends.
+fn source_cells(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let mut cells = vec![String::new()];
+    for line in text.lines() {
+        // `# COMMAND ----------`, or with the comment of another language.
+        let is_border =
+            line.trim_end().strip_suffix(" COMMAND ----------").is_some_and(|c| ["#", "--", "//"].contains(&c));
+        match cells.last_mut() {
+            Some(cell) if !is_border => {
+                cell.push_str(line);
+                cell.push('\n');
+            }
+            _ => cells.push(String::new()),
+        }
+    }
+    cells.iter().map(|cell| cell.trim_matches('\n').to_owned()).collect()
+}
+
+/// The sort and the text of each cell of a Jupyter notebook.
+fn jupyter_cells(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+    let notebook: Value = serde_json::from_slice(bytes).ok()?;
+    let cells = notebook["cells"].as_array()?.iter().map(|cell| {
+        let text = match &cell["source"] {
+            Value::String(text) => text.clone(),
+            Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+            _ => String::new(),
+        };
+        (cell["cell_type"].as_str().unwrap_or_default().to_owned(), text.trim_end().to_owned())
+    });
+    Some(cells.collect())
+}
