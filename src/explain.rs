@@ -3,7 +3,7 @@
 //! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
 
 use crate::git::{IsSpent, Repo};
-use plumb_core::code::{Code, CodeFolder};
+use plumb_core::code::{Code, CodeFolder, first_new_line};
 use plumb_core::cutover::wave::sides;
 use plumb_core::kinds::{Mark, Rev};
 use plumb_core::manifest::{Desired, InMemory, ManifestSource, OtherTexts};
@@ -263,8 +263,19 @@ impl History<'_> {
     }
 
     fn name_writers(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: &HistoryBudget<'_>) {
-        let lines: BTreeSet<(&str, usize)> =
-            plan.changes.iter().flat_map(asked_lines).map(|line| (line.file.as_str(), line.line)).collect();
+        let prefix = self.repo.prefix().to_owned();
+        let code: Vec<(usize, String, String, usize)> = plan
+            .changes
+            .iter()
+            .enumerate()
+            .flat_map(|(at, change)| {
+                let lines = asked_code_lines(change, &prefix);
+                lines.map(move |(path, file, line)| (at, path, file, line))
+            })
+            .collect();
+        let of_code = code.iter().map(|(_, _, file, line)| (file.as_str(), *line));
+        let of_fields = plan.changes.iter().flat_map(asked_lines).map(|line| (line.file.as_str(), line.line));
+        let lines: BTreeSet<(&str, usize)> = of_fields.chain(of_code).collect();
         let blames = self.repo.blame(lines.iter().copied(), budget.is_spent);
         let mut unread: BTreeSet<(String, usize)> = lines
             .into_iter()
@@ -280,6 +291,11 @@ impl History<'_> {
             pairs.extend(named.map(|commit| (commit.id, base.clone())));
         }
         let ancestry = self.repo.ancestry(&pairs, budget.is_spent);
+        for (at, path, file, line) in code {
+            if let Some(commit) = blames.of(&file, line) {
+                plan.changes[at].file_commits.insert(path, commit.clone());
+            }
+        }
         for change in &mut plan.changes {
             if asks_of_source(change)
                 && let Some(source) = change.source.as_mut().filter(|source| !source.nearest)
@@ -334,6 +350,21 @@ fn asked_lines(change: &Change) -> impl Iterator<Item = &Line> {
     let source = change.source.as_ref().filter(|source| asks_of_source(change) && !source.nearest);
     let fields = change.fields.iter().filter(|_| asks_of_fields(change)).filter_map(asked_line);
     source.into_iter().chain(fields)
+}
+
+/// Of how many files of a change is asked who wrote them.
+const MOST_FILES: usize = 20;
+
+/// The first new line of each file of code that a change brings, with the file's path in the repository and in the project.
+fn asked_code_lines<'c>(change: &'c Change, prefix: &'c str) -> impl Iterator<Item = (String, String, usize)> + 'c {
+    change.files.iter().take(MOST_FILES).filter_map(move |file| {
+        let line = match (&file.from, &file.diff) {
+            (_, Some(diff)) => first_new_line(diff)?,
+            (None, None) => 1,
+            (Some(_), None) => return None,
+        };
+        Some((file.path.clone(), file.path.strip_prefix(prefix)?.to_owned(), line))
+    })
 }
 
 /// Whether a change is explained by its own line: a new object by its first one, a teardown without any fields by the line

@@ -3,7 +3,7 @@
 use super::code;
 use super::value::{barred, columns, fitted, key, pair, scalar, visible};
 use crate::kinds::teardown::ending;
-use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, SourceLine};
+use crate::plan::{Action, Change, ChangeOrigin, Commit, FieldChange, Op, SourceLine};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, DiffTag, capture_diff_slices, group_diff_ops};
 
@@ -243,9 +243,13 @@ pub(super) fn place(source: &SourceLine) -> String {
 
 /// `3f2a91c0b1d2 by Ann: raise timeout`.
 pub(super) fn commit(source: &SourceLine) -> Option<String> {
-    let commit = source.commit.as_ref()?;
+    source.commit.as_ref().map(by)
+}
+
+/// `3f2a91c0b1d2 by Ann: raise timeout`, of a commit.
+pub(super) fn by(commit: &Commit) -> String {
     let summary = fitted(&visible(&commit.summary), SUMMARY);
-    Some(format!("{} by {}: {summary}", visible(&commit.id), visible(&commit.author)))
+    format!("{} by {}: {summary}", visible(&commit.id), visible(&commit.author))
 }
 
 /// What is done to the resource, as the end of a sentence that starts with its address.

@@ -3,7 +3,7 @@
 //! The path of a file in its tree is the repository's behind a folder that nobody reads, so values show `./src/load.py`; and
 //! fields that only name another tree are told by the files that differ.
 
-use super::body::{BodyLine, Sign};
+use super::body::{BodyLine, Sign, by};
 use super::counted;
 use super::value::visible;
 use crate::code::{CodeChange, CodeOverview, CodeSummary, HASH_DIGITS, is_hash};
@@ -200,7 +200,8 @@ pub(super) fn lines(change: &Change) -> Vec<BodyLine> {
             (_, None) => Sign::Remove,
             _ => Sign::Change,
         };
-        out.push(BodyLine::new(sign, says(file)));
+        let remark = change.file_commits.get(&file.path).map(by);
+        out.push(BodyLine { remark, ..BodyLine::new(sign, says(file)) });
         for line in file.diff.iter().flat_map(|diff| diff.lines()) {
             let (sign, text) = match (line.get(..1), line.get(1..)) {
                 (Some("+"), Some(text)) => (Sign::Add, text),
