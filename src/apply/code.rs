@@ -8,7 +8,7 @@ use super::send::CallFailure;
 use super::{Ended, Shared, send};
 use crate::observe::code::{self as seen, SeenTree};
 use crate::observe::{self, UnwatchedRead};
-use crate::services::code_store::{CodeStore, WIDTH, content_hash, each, is_same, stored_path};
+use crate::services::code_store::{CodeStore, WIDTH, content_hash, each, is_same};
 use bytes::Bytes;
 use plumb_core::code::{CodeAct, CodeFile, CodeFolder, CodeForm, CodeReader, CodeStep, CodeTree};
 use plumb_core::plan::Change;
@@ -272,7 +272,7 @@ impl Act {
 
     /// Brings one file to be there. Says whether it was written.
     async fn file(&self, path: &str, file: &CodeFile, todo: Todo) -> Result<bool, Stopped> {
-        let stored = self.folder.file(&self.hash, stored_path(path, file.form));
+        let stored = self.folder.file(&self.hash, file.form.stored(path));
         let is_notebook = matches!(file.form, CodeForm::Notebook(_));
         if todo == Todo::Look && !is_notebook && self.is_as_hashed(&stored, file).await? {
             return Ok(false);
@@ -287,7 +287,7 @@ impl Act {
             Ok(Err(why)) => return Err(Stopped::unsent(format!("{path}: it cannot be read: {why}"))),
             Err(e) => return Err(Stopped::unsent(format!("{path}: reading it was broken off: {e}"))),
         };
-        if content_hash(path, &bytes) != file.hash {
+        if content_hash(path, &bytes).as_ref() != Ok(&file.hash) {
             return Err(Stopped::Stale(vec![format!("{path} is no longer what was planned")]));
         }
         if todo == Todo::Look && is_notebook && self.is_there(&stored, file.form, &bytes).await? {
@@ -306,7 +306,7 @@ impl Act {
             CodeForm::File | CodeForm::Notebook(_) => self.store.read(stored, file.form, &mut hashing).await,
         };
         match came {
-            Ok(()) if file.form == CodeForm::Archive => Ok(content_hash(stored, &whole) == file.hash),
+            Ok(()) if file.form == CodeForm::Archive => Ok(content_hash(stored, &whole).as_ref() == Ok(&file.hash)),
             Ok(()) => Ok(hashing.digits() == file.hash),
             Err(fault) if fault.is_gone() => Ok(false),
             Err(fault) => Err(self.failed(fault, stored, Wanted::Read).await),

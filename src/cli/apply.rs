@@ -446,6 +446,7 @@ pub async fn carry_out(
     let watch = ChangeProgress { progress: &*progress, seen: Mutex::default() };
     let desired = &session.project.desired;
     let Decided { live, decision } = decided;
+    let options = ApplyOptions { code: options.code.clone().or_else(|| session.project.code_bytes()), ..options };
     let journal = options.journal.clone();
     let addresses: Vec<Address> = decision.plan.changes.iter().map(|c| c.address.clone()).collect();
     let of_part = if decision.plan.partial.is_some() { " (a partial plan)" } else { "" };

@@ -124,3 +124,7 @@ impl CodeBytes for Disk {
 pub(super) fn reading(file: fs::File) -> Box<dyn CodeReading> {
     Box::new(io::BufReader::with_capacity(64 << 10, file))
 }
+
+#[cfg(test)]
+#[path = "code_tests.rs"]
+mod tests;

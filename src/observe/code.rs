@@ -1,6 +1,6 @@
 //! What code is kept for a target.
 
-use crate::services::code_store::{CodeStore, StoredEntry, StoredSort, WIDTH, each, form_label, stored_path};
+use crate::services::code_store::{CodeStore, StoredEntry, StoredSort, WIDTH, each};
 use crate::services::{PageReader, Services};
 use jiff::civil::Date;
 use plumb_core::code::{CodeFile, CodeFolder, CodeForm, CodeStock, CodeSummary, CodeTree, StoredTree, TreeState};
@@ -126,7 +126,7 @@ pub(crate) async fn look(store: &CodeStore, folder: &CodeFolder, tree: &CodeTree
 pub(crate) fn folders(tree: &CodeTree) -> BTreeSet<String> {
     let mut folders = BTreeSet::from([String::new()]);
     for (path, file) in &tree.files {
-        let stored = stored_path(path, file.form);
+        let stored = file.form.stored(path);
         folders.extend(stored.match_indices('/').map(|(end, _)| stored[..end].to_owned()));
     }
     folders
@@ -137,7 +137,7 @@ fn compare(tree: &CodeTree, listed: BTreeMap<String, Vec<StoredEntry>>) -> SeenT
     let mut seen = SeenTree::default();
     let folders = folders(tree);
     let wanted: BTreeMap<&str, (&String, &CodeFile)> =
-        tree.files.iter().map(|(path, file)| (stored_path(path, file.form), (path, file))).collect();
+        tree.files.iter().map(|(path, file)| (file.form.stored(path), (path, file))).collect();
     let mut found = BTreeMap::new();
     let mut whole_since = None;
     for (at, entry) in listed.iter().flat_map(|(at, entries)| entries.iter().map(move |entry| (at, entry))) {
@@ -220,7 +220,7 @@ const FORMAT: &str = "plumb.code/v1";
 /// The content of a tree's marker: every file with its hash.
 pub(crate) fn index_text(tree: &CodeTree) -> String {
     let file = |(path, file): (&String, &CodeFile)| {
-        (path.clone(), serde_json::json!({ "hash": file.hash, "bytes": file.bytes, "form": form_label(file.form) }))
+        (path.clone(), serde_json::json!({ "hash": file.hash, "bytes": file.bytes, "form": file.form.label() }))
     };
     let files: serde_json::Map<String, Value> = tree.files.iter().map(file).collect();
     let index = serde_json::json!({ "format": FORMAT, "hash": tree.hash, "files": files });

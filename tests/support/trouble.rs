@@ -1,9 +1,10 @@
 //! A workspace in which one call goes wrong, in every way that a call can.
 
-use crate::world::World;
+use crate::world::{Direct, World};
+use bytes::Bytes;
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::ApplyOutcome;
-use plumb_model::call::{Call, Method, Sending, Service, ServiceError, System};
+use plumb_model::call::{Answer, ByteSink, Call, Method, Sending, Service, ServiceError, System};
 use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex,
@@ -78,6 +79,7 @@ impl Trouble {
 /// A service in which the call of one number goes wrong.
 pub struct Troubled {
     world: Arc<World>,
+    direct: Arc<Direct>,
     trouble: Trouble,
     at: usize,
     next: AtomicUsize,
@@ -90,7 +92,8 @@ impl Troubled {
     /// The call number `at`, from 0, goes wrong.
     pub fn new(world: Arc<World>, trouble: Trouble, at: usize) -> Arc<Troubled> {
         let (next, calls) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Troubled { world, trouble, at, next, killed: Notify::new(), calls })
+        let direct = world.direct();
+        Arc::new(Troubled { world, direct, trouble, at, next, killed: Notify::new(), calls })
     }
 
     /// Waits until plumb is killed.
@@ -105,34 +108,51 @@ impl Troubled {
     }
 }
 
+impl Troubled {
+    /// Sends a call by `sending`, in trouble if it is its turn.
+    async fn deliver<'a>(
+        &'a self,
+        call: &'a Call,
+        sending: impl FnOnce() -> Sending<'a>,
+    ) -> Result<Answer, ServiceError> {
+        self.calls.lock().unwrap().push(call.clone());
+        let mine = self.next.fetch_add(1, Ordering::SeqCst) == self.at;
+        if mine && self.trouble == Trouble::KilledBefore {
+            self.die().await;
+        }
+        if mine && call.system == System::DagFiles {
+            match self.trouble {
+                Trouble::FailsBefore => {
+                    return Err(ServiceError::NotSent { line: call.line(), why: "the disk is away".into() });
+                }
+                Trouble::BreaksAfter => drop(self.direct.send(call).await),
+                _ => {}
+            }
+            if matches!(self.trouble, Trouble::BreaksBefore | Trouble::BreaksAfter) {
+                return Err(ServiceError::Lost { line: call.line(), why: "the connection broke".into() });
+            }
+        } else if let Some(fault) = self.trouble.fault().filter(|_| mine) {
+            self.world.control("POST", "faults", fault).await;
+        }
+        let answer = sending().await;
+        if mine && self.trouble == Trouble::KilledAfter {
+            self.die().await;
+        }
+        answer
+    }
+}
+
 impl Service for Troubled {
     fn send<'a>(&'a self, call: &'a Call) -> Sending<'a> {
-        Box::pin(async move {
-            self.calls.lock().unwrap().push(call.clone());
-            let mine = self.next.fetch_add(1, Ordering::SeqCst) == self.at;
-            if mine && self.trouble == Trouble::KilledBefore {
-                self.die().await;
-            }
-            if mine && call.system == System::DagFiles {
-                match self.trouble {
-                    Trouble::FailsBefore => {
-                        return Err(ServiceError::NotSent { line: call.line(), why: "the disk is away".into() });
-                    }
-                    Trouble::BreaksAfter => drop(self.world.direct().send(call).await),
-                    _ => {}
-                }
-                if matches!(self.trouble, Trouble::BreaksBefore | Trouble::BreaksAfter) {
-                    return Err(ServiceError::Lost { line: call.line(), why: "the connection broke".into() });
-                }
-            } else if let Some(fault) = self.trouble.fault().filter(|_| mine) {
-                self.world.control("POST", "faults", fault).await;
-            }
-            let answer = self.world.direct().send(call).await;
-            if mine && self.trouble == Trouble::KilledAfter {
-                self.die().await;
-            }
-            answer
-        })
+        Box::pin(self.deliver(call, || self.direct.send(call)))
+    }
+
+    fn send_bytes<'a>(&'a self, call: &'a Call, body: &'a Bytes) -> Sending<'a> {
+        Box::pin(self.deliver(call, || self.direct.send_bytes(call, body)))
+    }
+
+    fn receive<'a>(&'a self, call: &'a Call, sink: &'a mut dyn ByteSink) -> Sending<'a> {
+        Box::pin(self.deliver(call, || self.direct.receive(call, sink)))
     }
 }
 

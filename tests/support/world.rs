@@ -8,7 +8,8 @@ use plumb_core::manifest::{self, Desired, InMemory, Request};
 use plumb_core::plan::outcome::ApplyOutcome;
 use plumb_core::plan::{Baselines, Blocked, Decision, Guard, Input, Live, Plan, Selection, decide};
 use plumb_core::render;
-use plumb_model::call::{Call, Sending, Service, System};
+use bytes::Bytes;
+use plumb_model::call::{ByteSink, Call, Sending, Service, System};
 use plumb_sandbox::{Running, store::Clock};
 
 use plumb::services::emr::EmrSettings;
@@ -52,6 +53,14 @@ impl Service for Direct {
             System::Emr if self.emr.is_some() => self.emr.as_ref().unwrap().send(call),
             System::Emr | System::GitHub => panic!("the sandbox has no {}", call.system.name()),
         }
+    }
+
+    fn send_bytes<'a>(&'a self, call: &'a Call, body: &'a Bytes) -> Sending<'a> {
+        self.databricks.send_bytes(call, body)
+    }
+
+    fn receive<'a>(&'a self, call: &'a Call, sink: &'a mut dyn ByteSink) -> Sending<'a> {
+        self.databricks.receive(call, sink)
     }
 }
 

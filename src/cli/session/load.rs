@@ -7,6 +7,7 @@ use crate::git::Repo;
 use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
+use plumb_core::code::CodeBytes;
 use plumb_core::cost::facts::{KeptFiles, RUNS_FOLDER};
 use plumb_core::cutover::Wave;
 use plumb_core::kinds::{Kind, Role};
@@ -19,6 +20,7 @@ use plumb_model::limits::Pace;
 use plumb_model::schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The manifests of one target, and where they came from.
 pub struct Project {
@@ -112,6 +114,14 @@ impl Project {
             }
         }
         Ok(texts)
+    }
+
+    /// Where the bytes of the code are that is uploaded: on disk. What is read at a commit is never applied.
+    pub fn code_bytes(&self) -> Option<Arc<dyn CodeBytes>> {
+        if self.targeted.at.is_some() {
+            return None;
+        }
+        Some(Arc::new(Disk::new(&self.dir).ok()?))
     }
 
     /// Reads other texts of the same files the way that these were read, with the code that is there.

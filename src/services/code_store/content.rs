@@ -1,29 +1,14 @@
 //! What bytes are the same code.
 
-use plumb_core::code::{CodeForm, NotebookFormat};
+use plumb_core::code::{CodeForm, FoundCode, FoundCodeKind, NotebookFormat, hash_code};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use std::io::Cursor;
 
-/// The hash of a file's content, as the tree has it.
-pub fn content_hash(_path: &str, bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What a form is called in the index of a tree.
-pub fn form_label(form: CodeForm) -> &'static str {
-    match form {
-        CodeForm::File => "file",
-        CodeForm::Archive => "archive",
-        CodeForm::Notebook(_) => "notebook",
-    }
-}
-
-/// Where a file of a tree stands in the workspace: a notebook has no extension there.
-pub fn stored_path(path: &str, form: CodeForm) -> &str {
-    match form {
-        CodeForm::Notebook(_) => path.rsplit_once('.').map_or(path, |(name, _)| name),
-        CodeForm::File | CodeForm::Archive => path,
-    }
+/// The hash of a file's content, as trees have it.
+pub fn content_hash(path: &str, bytes: &[u8]) -> Result<String, String> {
+    let (kind, length) = (FoundCodeKind::File, bytes.len() as u64);
+    let file = FoundCode { path: path.to_owned(), kind, bytes: length, is_ignored: true, leads_to: None };
+    hash_code(&file, &mut Cursor::new(bytes)).map(|hashed| hashed.hash)
 }
 
 /// Whether what was read back is what was written. Of a notebook the cells count: a workspace keeps those, and writes the text

@@ -117,7 +117,7 @@ impl FakeWorkspace {
         if let Some(path) = call.path.strip_prefix("/api/2.0/fs/directories") {
             return self.folder(call.method, &decoded(path));
         }
-        match call.path.rsplit('/').next().unwrap() {
+        match call.path.trim_start_matches("/api/2.0/workspace/").rsplit("scim/v2/").next().unwrap() {
             "list" => {
                 let objects: Vec<Value> = self.inside(&path)?.iter().map(|(at, node)| shown(at, node)).collect();
                 Ok((if objects.is_empty() { json!({}) } else { json!({ "objects": objects }) }, Bytes::new()))

@@ -5,10 +5,13 @@
 mod content;
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod sample;
 mod volume;
 mod workspace;
 
-pub use content::{content_hash, form_label, is_same, stored_path};
+pub use content::{content_hash, is_same};
 
 use bytes::Bytes;
 use plumb_core::code::{CodeFolder, CodeForm, CodeReader};
@@ -169,9 +172,6 @@ fn encoded(path: &str) -> String {
 fn odd(call: &Call, why: &str) -> ServiceError {
     super::odd_answer(call, 200, why)
 }
-
-#[cfg(test)]
-mod tests;
 
 #[cfg(test)]
 mod tests;

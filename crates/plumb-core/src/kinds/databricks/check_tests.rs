@@ -190,8 +190,8 @@ fn code_is_where_a_run_finds_it() {
     let notebook = |path: &str, more: &str| format!("notebook_task: {{notebook_path: \"{path}\"{more}}}");
     let library = |l: &str| format!("spark_jar_task: {{main_class_name: M}}, libraries: [{{{l}}}]");
     for (spec, wrong) in [
-        (job("", &notebook("./etl", "")), true),
-        (job("", &notebook("../etl", "")), true),
+        (job("", &notebook("./etl.py", "")), false),
+        (job("", &notebook("../etl.py", "")), false),
         (job("", &notebook("etl", "")), true),
         (job("", &notebook("/Workspace/etl", "")), false),
         (job("", &notebook("{{job.parameters.path}}", "")), false),
@@ -200,16 +200,18 @@ fn code_is_where_a_run_finds_it() {
         (job("", "spark_python_task: {python_file: src/etl.py}"), true),
         (job("", "spark_python_task: {python_file: \"dbfs:/etl.py\"}"), false),
         (job("", "sql_task: {warehouse_id: w, file: {path: a.sql}}"), true),
-        (job("", "dbt_task: {commands: [dbt run], project_directory: ./dbt}"), true),
+        (job("", "dbt_task: {commands: [dbt run], project_directory: dbt}"), true),
+        (job("", "dbt_task: {commands: [dbt run], project_directory: ./dbt}"), false),
         (job("", &library("whl: dist/etl.whl")), true),
         (job("", &library("whl: \"s3://b/etl.whl\"")), false),
-        (job("", &library("jar: ./etl.jar")), true),
+        (job("", &library("jar: etl.jar")), true),
+        (job("", &library("jar: ./etl.jar")), false),
         (job("", &library("pypi: {package: etl}")), false),
     ] {
         let found = mistakes("DatabricksJob", &spec);
         assert_eq!(found.iter().any(|f| f.contains("no run finds")), wrong, "{spec}: {found:?}");
         assert_eq!(found.len(), usize::from(wrong), "{spec}: {found:?}");
     }
-    let cluster = "spark_version: 15.4.x-scala2.12\nlibraries: [{jar: ./etl.jar}]";
-    assert_eq!(mistakes("DatabricksCluster", cluster), ["2 `./etl.jar` is a path that no run finds"]);
+    let cluster = "spark_version: 15.4.x-scala2.12\nlibraries: [{jar: etl.jar}]";
+    assert_eq!(mistakes("DatabricksCluster", cluster), ["2 `etl.jar` is a path that no run finds"]);
 }
