@@ -5,8 +5,8 @@
 
 use plumb_core::kinds::teardown::ending;
 use plumb_core::plan::{Action, Change, ChangeOrigin, Plan};
-use plumb_core::render::{self, ReportedFinding};
 use plumb_core::render::value::visible;
+use plumb_core::render::{self, ReportedFinding};
 
 /// How many annotations of one level a step may have.
 const MOST: usize = 10;

@@ -42,7 +42,7 @@ impl Session {
         live.notes.extend(kept.notes());
         live.kept_runs = Arc::new(kept.runs());
         self.waves(&mut live).await?;
-        let today = self.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = day(self.now());
         live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
         live.notes.extend(kept.notes());
         let kept_runs = Arc::new(kept.runs());
@@ -104,6 +104,8 @@ impl Session {
         live.commits = self.project.commits(&live);
         live.workspace = self.services.workspace_id();
         live.sort_unreadable();
+        let today = day(self.now());
+        live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
         if let Err(failure) = self.waves(&mut live).await {
             is_partial = true;
             let why = format!("what waves wait for: {}", failure.message);
