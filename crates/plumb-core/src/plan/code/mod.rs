@@ -33,17 +33,15 @@ const FEW: usize = 3;
 /// Adds what is done to trees of code to what was decided, and to each change of an object what of its code differs.
 pub(super) fn decide(context: &PlanContext<'_>, all: &mut Collected<'_>) {
     let (code, stock) = (&context.input.desired.code, &context.input.live.code);
-    if let Some(why) = &stock.unread
-        && (!code.users.is_empty() || !stock.trees.is_empty())
-    {
-        let message =
-            format!("what code is kept in {} is not known: {why}; none is retired or pruned", code.folder.path());
-        all.notes.push(Note::general(message));
-    }
-    if code.users.is_empty() && stock.trees.is_empty() {
+    if code.users.is_empty() && stock.trees.is_empty() && stock.unread.is_none() {
         return;
     }
     let named = Named::of(context);
+    if let Some(why) = stock.unread.as_ref().filter(|_| !code.users.is_empty() || named.is_any()) {
+        let folder = code.folder.path();
+        let message = format!("what code is kept in {folder} is not known: {why}; none is retired or pruned");
+        all.notes.push(Note::general(message));
+    }
     upload(context, &named, all);
     files::add(context, &named, all);
     if context.input.selection.is_whole() && stock.unread.is_none() {

@@ -55,6 +55,11 @@ impl<'a> Named<'a> {
         Named { folder, trees, objects, may_name_any }
     }
 
+    /// Whether a live object names any tree.
+    pub fn is_any(&self) -> bool {
+        !self.trees.is_empty()
+    }
+
     /// Whether a live object names a tree.
     pub fn is_named(&self, hash: &str) -> bool {
         self.trees.contains_key(hash)
