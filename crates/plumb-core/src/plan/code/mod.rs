@@ -224,9 +224,8 @@ fn days(count: i64) -> String {
 
 /// Who reads a tree, in words.
 fn reading(readers: &BTreeSet<CodeReader>) -> String {
-    match readers.len() {
-        0 => "nobody but who applies has to read it any more".to_owned(),
-        1 => format!("{} may read it", few(readers.iter().map(|reader| reader.name().to_owned()))),
-        _ => format!("{} may read it", few(readers.iter().map(|reader| reader.name().to_owned()))),
+    if readers.is_empty() {
+        return "nobody but who applies has to read it any more".to_owned();
     }
+    format!("{} may read it", few(readers.iter().map(|reader| reader.name().to_owned())))
 }
