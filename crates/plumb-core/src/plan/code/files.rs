@@ -1,6 +1,6 @@
 //! How the files of an object's code differ from those that it runs now.
 
-use super::names::Named;
+use super::names::NamedTrees;
 use super::overview;
 use crate::code::{CodeChange, CodeFile, CodeSummary, CodeTree, TextDifference, difference, line_count};
 use crate::detect;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 const COMPARED: usize = 50;
 
 /// Adds to each change of an object whose code becomes another what it runs then, and how that differs.
-pub(super) fn add(context: &PlanContext<'_>, named: &Named<'_>, all: &mut Collected<'_>) {
+pub(super) fn add(context: &PlanContext<'_>, named: &NamedTrees<'_>, all: &mut Collected<'_>) {
     let code = &context.input.desired.code;
     let mut earlier = EarlierCode::of(context);
     for change in &mut all.changes {
@@ -72,7 +72,7 @@ enum Before<'h> {
 }
 
 /// What the live object of a change names that will name another tree. `None`: its code stays, or nothing writes it.
-fn before<'n>(named: &'n Named<'_>, change: &Change, tree: &CodeTree) -> Option<Before<'n>> {
+fn before<'n>(named: &'n NamedTrees<'_>, change: &Change, tree: &CodeTree) -> Option<Before<'n>> {
     let is_written = matches!(change.action, Action::Update | Action::Replace | Action::Adopt | Action::Move);
     let live = named.trees_of(change).filter(|_| is_written);
     let mut others = live.into_iter().flatten().filter(|hash| **hash != tree.hash);

@@ -19,7 +19,7 @@ use super::context::PlanContext;
 use super::verdict::Collected;
 use super::{Action, Blocked, Change, ChangeOrigin, Note};
 use crate::code::{CODE, Code, CodeAct, CodeOverview, CodeReader, CodeStep, CodeTree, StoredTree};
-use names::Named;
+use names::NamedTrees;
 use plumb_model::address::Address;
 use state::{Stand, stand};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ pub(super) fn decide(context: &PlanContext<'_>, all: &mut Collected<'_>) {
     if code.users.is_empty() && stock.trees.is_empty() && stock.unread.is_none() {
         return;
     }
-    let named = Named::of(context);
+    let named = NamedTrees::of(context);
     if let Some(why) = stock.unread.as_ref().filter(|_| !code.users.is_empty() || named.is_any()) {
         let folder = code.folder.path();
         let message = format!("what code is kept in {folder} is not known: {why}; none is retired or pruned");
@@ -91,7 +91,7 @@ fn used(context: &PlanContext<'_>, all: &Collected<'_>) -> BTreeMap<String, Vec<
 
 /// Adds what is uploaded, and has what uses it wait for that. What needs code of which nobody can tell whether it is there is
 /// refused; what has its code already is not.
-fn upload(context: &PlanContext<'_>, named: &Named<'_>, all: &mut Collected<'_>) {
+fn upload(context: &PlanContext<'_>, named: &NamedTrees<'_>, all: &mut Collected<'_>) {
     let (code, stock) = (&context.input.desired.code, &context.input.live.code);
     let mut held: BTreeMap<Address, Blocked> = BTreeMap::new();
     let mut uploads: BTreeMap<String, Change> = BTreeMap::new();
@@ -146,7 +146,7 @@ fn overview(code: &Code, tree: &CodeTree, written: Option<usize>) -> CodeOvervie
 }
 
 /// Adds the notes of what falls out of use, and what is deleted.
-fn retire_and_prune(context: &PlanContext<'_>, named: &Named<'_>, all: &mut Collected<'_>) {
+fn retire_and_prune(context: &PlanContext<'_>, named: &NamedTrees<'_>, all: &mut Collected<'_>) {
     let (code, today) = (&context.input.desired.code, context.input.today);
     let keep = i64::from(code.keep_days);
     let (mut unknown, mut added) = (Vec::new(), Vec::new());
