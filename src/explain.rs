@@ -3,6 +3,7 @@
 //! It explains and decides nothing: without git, or where a commit was not fetched, a plan does the same and says less.
 
 use crate::git::{IsSpent, Repo};
+use plumb_core::code::{Code, CodeFolder, first_new_line};
 use plumb_core::cutover::wave::sides;
 use plumb_core::kinds::{Mark, Rev};
 use plumb_core::manifest::{Desired, InMemory, ManifestSource, OtherTexts};
@@ -51,6 +52,8 @@ struct Asked<'m> {
     mark: &'m Mark,
     /// Whether it differs in something that is written by calls of its own.
     apart: bool,
+    /// What is live of it, where a commit may not have all of its code.
+    live: Option<&'m LiveObject>,
 }
 
 /// What is asked of one commit: the address now and then, and the hash in the mark.
@@ -59,18 +62,19 @@ struct Wanted<'m> {
     was: &'m Address,
     hash: &'m str,
     apart: bool,
+    live: Option<&'m LiveObject>,
 }
 
 impl History<'_> {
-    /// The manifests at a commit, by address, and the secrets that they could use.
-    fn specs(&self, commit: &str) -> Result<(Specs, Vault), String> {
+    /// The manifests at a commit, by address, the secrets that they could use, and the code that they named.
+    fn specs(&self, commit: &str) -> Result<(Specs, Vault, Code), String> {
         let files = self.repo.files_at(commit, self.paths).map_err(|e| e.to_string())?;
         let code = self.repo.files_of(commit).map_err(|e| e.to_string())?;
         let desired = (self.load)(&OtherTexts { manifests: InMemory(files), code: &code }).map_err(|failure| {
             let first = failure.problems.first().map(|p| p.message.clone()).unwrap_or_default();
             format!("the manifests there have mistakes: {first}")
         })?;
-        Ok((specs_of(&desired), desired.vault))
+        Ok((specs_of(&desired), desired.vault, desired.code))
     }
 
     /// The manifests at the point where this branch left a revision, for every address that a plan may speak of.
@@ -78,10 +82,11 @@ impl History<'_> {
         let tip = self.repo.resolve(rev).map_err(|e| e.to_string())?;
         // What the other branch did meanwhile is not this branch's doing.
         let fork = self.repo.merge_base(&tip, "HEAD").map_err(|e| e.to_string())?.unwrap_or(tip);
-        let (specs, vault) = self.specs(&fork)?;
+        let (specs, vault, code) = self.specs(&fork)?;
         let mut bases: Baselines = addresses.iter().map(|address| (address.clone(), Baseline::Nothing)).collect();
         specs.iter().for_each(|(address, forms)| forms.iter().for_each(|spec| bases.hide(address, spec)));
         bases.learn(&vault);
+        bases.learn_code(code.trees.values());
         let written =
             |(address, forms): (Address, Vec<Value>)| Some((address, Baseline::Spec(forms.into_iter().next()?)));
         bases.extend(specs.into_iter().filter_map(written));
@@ -108,7 +113,7 @@ impl History<'_> {
                 let rules = kinds::find(&change.address.kind)?.rules();
                 let top = |path: &str| path.split(['.', '[']).next().is_some_and(|member| is_apart(rules, member));
                 let apart = change.fields.iter().any(|f| f.origin.is_none() && top(&f.path));
-                Some(Asked { address: &change.address, mark: found.mark.as_ref()?, apart })
+                Some(Asked { address: &change.address, mark: found.mark.as_ref()?, apart, live: Some(found) })
             })
             .collect();
         let told: BTreeSet<&Address> = planned.iter().map(|asked| asked.address).collect();
@@ -120,7 +125,7 @@ impl History<'_> {
             });
             chosen.extend(mine.filter_map(|mark| {
                 let address = decision.chosen.get(&mark.owner.address)?;
-                Some(Asked { address, mark, apart: false })
+                Some(Asked { address, mark, apart: false, live: None })
             }));
         }
         self.read(planned, chosen)
@@ -128,15 +133,16 @@ impl History<'_> {
 
     /// For each address, the manifest at the commit that a mark names.
     pub fn of_marks<'m>(&self, marks: impl Iterator<Item = (&'m Address, &'m Mark)>) -> Known {
-        self.read(marks.map(|(address, mark)| Asked { address, mark, apart: false }).collect(), Vec::new())
+        self.read(marks.map(|(address, mark)| Asked { address, mark, apart: false, live: None }).collect(), Vec::new())
     }
 
     /// The manifests that marks name. Of the second list nothing is said that cannot be told: nothing changes of it.
     fn read(&self, planned: Vec<Asked<'_>>, unchanged: Vec<Asked<'_>>) -> Known {
         let mut commits: BTreeMap<&str, Vec<Wanted<'_>>> = BTreeMap::new();
-        for Asked { address, mark, apart } in planned.iter().chain(&unchanged) {
+        for Asked { address, mark, apart, live } in planned.iter().chain(&unchanged) {
             if let Some(rev) = mark.rev.as_ref().filter(|rev| rev.commit != Rev::NO_COMMIT) {
-                let wanted = Wanted { address, was: &mark.owner.address, hash: &rev.hash, apart: *apart };
+                let was = &mark.owner.address;
+                let wanted = Wanted { address, was, hash: &rev.hash, apart: *apart, live: *live };
                 commits.entry(&rev.commit).or_default().push(wanted);
             }
         }
@@ -152,9 +158,10 @@ impl History<'_> {
                 continue;
             }
             match self.specs(commit) {
-                Ok((specs, vault)) => {
+                Ok((specs, vault, code)) => {
                     known.bases.learn(&vault);
-                    for Wanted { address, was, hash, .. } in wanted {
+                    known.bases.learn_code(code.trees.values());
+                    for Wanted { address, was, hash, live, .. } in wanted {
                         // Its secrets are hidden even where it is not quite what was applied: the hash of one that is
                         // not set now is another.
                         for spec in specs.get(*was).into_iter().flatten() {
@@ -162,6 +169,9 @@ impl History<'_> {
                         }
                         if let Some(spec) = that(specs.get(*was), address, hash) {
                             known.bases.insert((*address).clone(), Baseline::Spec(spec.clone()));
+                            known.commits.insert((*address).clone(), (*commit).to_owned());
+                        } else if let Some(spec) = with_code_of(&code.folder, specs.get(*was), address, hash, *live) {
+                            known.bases.insert((*address).clone(), Baseline::Spec(spec));
                             known.commits.insert((*address).clone(), (*commit).to_owned());
                         } else if planned.contains(address) {
                             known.notes.push(Note {
@@ -253,8 +263,19 @@ impl History<'_> {
     }
 
     fn name_writers(&self, plan: &mut Plan, commits: &BTreeMap<Address, String>, budget: &HistoryBudget<'_>) {
-        let lines: BTreeSet<(&str, usize)> =
-            plan.changes.iter().flat_map(asked_lines).map(|line| (line.file.as_str(), line.line)).collect();
+        let prefix = self.repo.prefix().to_owned();
+        let code: Vec<(usize, String, String, usize)> = plan
+            .changes
+            .iter()
+            .enumerate()
+            .flat_map(|(at, change)| {
+                let lines = asked_code_lines(change, &prefix);
+                lines.map(move |(path, file, line)| (at, path, file, line))
+            })
+            .collect();
+        let of_code = code.iter().map(|(_, _, file, line)| (file.as_str(), *line));
+        let of_fields = plan.changes.iter().flat_map(asked_lines).map(|line| (line.file.as_str(), line.line));
+        let lines: BTreeSet<(&str, usize)> = of_fields.chain(of_code).collect();
         let blames = self.repo.blame(lines.iter().copied(), budget.is_spent);
         let mut unread: BTreeSet<(String, usize)> = lines
             .into_iter()
@@ -270,6 +291,11 @@ impl History<'_> {
             pairs.extend(named.map(|commit| (commit.id, base.clone())));
         }
         let ancestry = self.repo.ancestry(&pairs, budget.is_spent);
+        for (at, path, file, line) in code {
+            if let Some(commit) = blames.of(&file, line) {
+                plan.changes[at].file_commits.insert(path, commit.clone());
+            }
+        }
         for change in &mut plan.changes {
             if asks_of_source(change)
                 && let Some(source) = change.source.as_mut().filter(|source| !source.nearest)
@@ -324,6 +350,21 @@ fn asked_lines(change: &Change) -> impl Iterator<Item = &Line> {
     let source = change.source.as_ref().filter(|source| asks_of_source(change) && !source.nearest);
     let fields = change.fields.iter().filter(|_| asks_of_fields(change)).filter_map(asked_line);
     source.into_iter().chain(fields)
+}
+
+/// Of how many files of a change is asked who wrote them.
+const MOST_FILES: usize = 20;
+
+/// The first new line of each file of code that a change brings, with the file's path in the repository and in the project.
+fn asked_code_lines<'c>(change: &'c Change, prefix: &'c str) -> impl Iterator<Item = (String, String, usize)> + 'c {
+    change.files.iter().take(MOST_FILES).filter_map(move |file| {
+        let line = match (&file.from, &file.diff) {
+            (_, Some(diff)) => first_new_line(diff)?,
+            (None, None) => 1,
+            (Some(_), None) => return None,
+        };
+        Some((file.path.clone(), file.path.strip_prefix(prefix)?.to_owned(), line))
+    })
 }
 
 /// Whether a change is explained by its own line: a new object by its first one, a teardown without any fields by the line
@@ -396,6 +437,43 @@ fn specs_of(desired: &Desired) -> Specs {
 fn that<'s>(forms: Option<&'s Vec<Value>>, address: &Address, hash: &str) -> Option<&'s Value> {
     let rules = kinds::find(&address.kind)?.rules();
     forms?.iter().find(|spec| normal::identity(rules, spec) == hash)
+}
+
+/// The same of a manifest whose code the commit has not all of (a wheel that CI built): where only the place of code is not known,
+/// what is live has it.
+fn with_code_of(
+    folder: &CodeFolder,
+    forms: Option<&Vec<Value>>,
+    address: &Address,
+    hash: &str,
+    live: Option<&LiveObject>,
+) -> Option<Value> {
+    let unknown = |spec: &&Value| Vault::has_unknown(spec);
+    let forms: Vec<&Value> = forms?.iter().filter(unknown).collect();
+    let live = live.filter(|_| !forms.is_empty())?.seen.spec();
+    let filled: Vec<Value> = forms.into_iter().map(|spec| filled(folder, spec, Some(&live))).collect();
+    that(Some(&filled), address, hash).cloned()
+}
+
+/// A spec with the places of code that a live one has in the place of those that are not known.
+fn filled(folder: &CodeFolder, spec: &Value, live: Option<&Value>) -> Value {
+    match spec {
+        Value::String(text) if text == Vault::UNKNOWN => {
+            let is_code = |live: &&Value| live.as_str().is_some_and(|live| !folder.named_in(live).is_empty());
+            live.filter(is_code).unwrap_or(spec).clone()
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.map(|(at, item)| filled(folder, item, live.and_then(|live| live.get(at)))).collect()
+        }
+        Value::Object(map) => {
+            let members = map.iter();
+            members
+                .map(|(key, value)| (key.clone(), filled(folder, value, live.and_then(|live| live.get(key)))))
+                .collect()
+        }
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -136,3 +136,59 @@ fn a_budget_leaves_names_out_and_decides_nothing() {
     assert_eq!(blamed(Some(&|| true)), (0, vec![said.to_owned()]));
     assert_eq!(blamed(None), (0, vec![]), "whoever turned it off knows it");
 }
+
+/// A pull request changes a file of code; the wheel beside it was built by CI, and no commit has it.
+#[test]
+fn earlier_code_comes_out_of_git_and_what_git_has_not_from_what_is_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = Repository::init(folder.path()).unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("plumb.yaml", PROJECT);
+    write(".gitignore", "dist/\n");
+    let job = json!({"name": "a", "tasks": [{"task_key": "t", "existing_cluster_id": "c-1",
+        "spark_python_task": {"python_file": "../src/load.py"}}]});
+    write("manifests/a.yaml", &manifest("DatabricksJob", "a", "", &job));
+    let mut with_wheel = job.clone();
+    with_wheel["name"] = json!("b");
+    with_wheel["tasks"][0]["libraries"] = json!([{"whl": "../dist/app.whl"}]);
+    write("manifests/b.yaml", &manifest("DatabricksJob", "b", "", &with_wheel));
+    write("src/load.py", "print(1)\n");
+    write("dist/app.whl", "built by CI");
+    let first = commit(&git, "main", None);
+    git.set_head("refs/heads/main").unwrap();
+    let request = Request { target: Some("prod".into()), variables: Default::default(), env: &|_| None, user: None };
+    let disk = crate::disk::Disk::new(folder.path()).unwrap();
+    let applied = manifest::load(&disk, &request, kinds::all()).unwrap_or_else(|e| panic!("{:?}", e.problems));
+    let rules = kinds::find("DatabricksJob").unwrap().rules();
+    let repo = Repo::open(folder.path()).unwrap().unwrap();
+    let load = |source: &dyn ManifestSource| manifest::load_earlier(source, &request, kinds::all());
+    let paths = ["plumb.yaml".to_owned(), "manifests".to_owned()];
+    let history = History { repo: &repo, paths: &paths, load: &load };
+    for resource in &applied.resources {
+        let spec = resource.spec.to_value();
+        let hash = normal::identity(rules, &spec);
+        let mut mark = mark(&format!("bau/prod/{}", resource.address), &hash);
+        mark.rev.as_mut().unwrap().commit = first[..12].into();
+        let seen = kinds::Observed { id: "7".into(), spec: spec.clone(), ..kinds::Observed::default() };
+        let live = LiveObject { seen: seen.into(), mark: Some(mark.clone()), released: None };
+        let asked = Asked { address: &resource.address, mark: &mark, apart: false, live: Some(&live) };
+        let known = history.read(vec![asked], Vec::new());
+        assert_eq!(
+            known.bases.get(&resource.address),
+            Some(&Baseline::Spec(spec)),
+            "{}: {:?}",
+            resource.address,
+            known.notes
+        );
+        assert!(known.notes.is_empty());
+        let texts: BTreeSet<&str> =
+            known.bases.trees().flat_map(|tree| tree.files.values()).filter_map(|file| file.text.as_deref()).collect();
+        assert!(texts.contains("print(1)\n"), "{texts:?}");
+        let tree = &applied.code.users[&resource.address].hash;
+        assert_eq!(known.bases.tree(tree).is_some(), resource.address.name == "a");
+    }
+}

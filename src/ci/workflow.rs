@@ -5,8 +5,8 @@
 
 use plumb_core::kinds::teardown::ending;
 use plumb_core::plan::{Action, Change, ChangeOrigin, Plan};
-use plumb_core::render::ReportedFinding;
 use plumb_core::render::value::visible;
+use plumb_core::render::{self, ReportedFinding};
 
 /// How many annotations of one level a step may have.
 const MOST: usize = 10;
@@ -37,6 +37,7 @@ fn is_drift(change: &Change) -> bool {
 
 /// A warning beside each line whose resource is replaced, disrupted or drifted, a notice beside the others.
 pub fn annotations(plan: &Plan) -> String {
+    let plan = &*render::readable(plan);
     let mut warnings = Vec::new();
     let mut notices = Vec::new();
     for change in &plan.changes {
@@ -44,11 +45,13 @@ pub fn annotations(plan: &Plan) -> String {
         let disruptive = matches!(change.action, Action::Replace | Action::Terminate) || !change.impacts.is_empty();
         let mut message = words(change);
         if change.action == Action::Update {
-            let paths: Vec<String> = change.fields.iter().take(5).map(|f| visible(&f.path)).collect();
-            message.push_str(&format!(": {}", paths.join(", ")));
-            if change.fields.len() > paths.len() {
-                message.push_str(&format!(" and {} more", change.fields.len() - paths.len()));
+            let mut said: Vec<String> = change.fields.iter().take(5).map(|f| visible(&f.path)).collect();
+            if let Some(more) = change.fields.len().checked_sub(6) {
+                let last = said.pop().unwrap_or_default();
+                said.push(format!("{last} and {} more", more + 1));
             }
+            said.extend(render::code_differs(change));
+            message.push_str(&format!(": {}", said.join(", ")));
         }
         if is_drift(change) {
             message.push_str("; it was changed live");

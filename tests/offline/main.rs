@@ -10,6 +10,7 @@ mod dag_callback;
 mod develop;
 mod docs;
 mod github_client;
+mod golden_code;
 mod golden_plans;
 mod import;
 mod inventory;

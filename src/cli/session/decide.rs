@@ -8,10 +8,11 @@ use crate::cli::{Selected, lease, reading, select};
 use crate::explain::{History, HistoryBudget, Known};
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
+use plumb_core::code::CodeSummary;
 use plumb_core::kinds::{Kind, Mark};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::{
-    Baselines, Decision, Earlier, Input, Live, Plan, PlanLinks, Selection, WorkspacePages, decide, estimate,
+    Baselines, Decision, Earlier, Input, Live, Plan, PlanLinks, Selection, WorkspacePages, asked_code, decide, estimate,
 };
 use plumb_model::address::Address;
 use plumb_model::call::ServiceError;
@@ -41,7 +42,7 @@ impl Session {
         live.notes.extend(kept.notes());
         live.kept_runs = Arc::new(kept.runs());
         self.waves(&mut live).await?;
-        let today = self.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = day(self.now());
         live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
         live.notes.extend(kept.notes());
         let kept_runs = Arc::new(kept.runs());
@@ -103,6 +104,8 @@ impl Session {
         live.commits = self.project.commits(&live);
         live.workspace = self.services.workspace_id();
         live.sort_unreadable();
+        let today = day(self.now());
+        live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
         if let Err(failure) = self.waves(&mut live).await {
             is_partial = true;
             let why = format!("what waves wait for: {}", failure.message);
@@ -141,7 +144,7 @@ impl Session {
         if let Some(set) = self.clock.set_to() {
             ui.status(&format!("as of {set}, which PLUMB_NOW says"));
         }
-        let (live, first, is_told) = reading::counted_of(&self.services, ui, async |watch| {
+        let (mut live, first, is_told) = reading::counted_of(&self.services, ui, async |watch| {
             let mut live = self.read(&selection, watch).await?;
             let first = self.decision(&live, &Baselines::new(), &selection, None);
             let before = live.notes.len();
@@ -151,7 +154,8 @@ impl Session {
         })
         .await?;
         let known = self.known(&live, &first, base)?;
-        let is_told = is_told || base.is_some() || !known.bases.is_empty();
+        live.code.indexes = self.code_indexes(&live, &first.plan, &known.bases).await;
+        let is_told = is_told || base.is_some() || !known.bases.is_empty() || !live.code.indexes.is_empty();
         let mut decision = learnt::decided(first, is_told, || self.decision(&live, &known.bases, &selection, base));
         decision.plan.notes.extend(known.notes);
         if let Some(repo) = &self.project.repo {
@@ -160,6 +164,21 @@ impl Session {
         decision.plan.estimate = estimate(&decision.plan.changes, |system| self.pace(system));
         decision.plan.links = self.links();
         Ok(Decided { live, decision })
+    }
+
+    /// Reads what was in trees of code that the history does not know, where a plan could say how they differ.
+    async fn code_indexes(
+        &self,
+        live: &Live,
+        plan: &Plan,
+        bases: &Baselines,
+    ) -> BTreeMap<String, Result<BTreeMap<String, CodeSummary>, String>> {
+        let (desired, mut indexes) = (&self.project.desired, BTreeMap::new());
+        for hash in asked_code(desired, live, plan, bases) {
+            let index = observe::code::index(&self.services, &desired.code.folder, &hash).await;
+            indexes.insert(hash, index);
+        }
+        indexes
     }
 
     /// Where what a plan speaks of can be looked at: the forge by the runner's environment, the services by the target.

@@ -60,6 +60,22 @@ pub fn difference(old: &str, new: &str) -> TextDifference {
     TextDifference { lines, text }
 }
 
+/// The number of the first new line in the text of a difference, counted from 1.
+pub fn first_new_line(text: &str) -> Option<usize> {
+    let mut next = 0;
+    for line in text.lines() {
+        if let Some(head) = line.strip_prefix("@@ -") {
+            let new = head.split_once(" +")?.1;
+            next = new.split([',', ' ']).next()?.parse().ok()?;
+        } else if line.starts_with('+') {
+            return Some(next);
+        } else if line.starts_with(' ') {
+            next += 1;
+        }
+    }
+    None
+}
+
 /// Lines of a file as a hunk's head names them.
 fn place(start: usize, end: usize) -> String {
     match end - start {
@@ -91,6 +107,8 @@ mod tests {
         assert_eq!(found.lines, (1, 1));
         assert_eq!(found.text, "@@ -2,7 +2,7 @@\n b\n c\n d\n-e\n+E\n f\n g\n h\n");
         assert_eq!(difference(old, old), TextDifference { lines: (0, 0), text: String::new() });
+        assert_eq!(first_new_line(&found.text), Some(5));
+        assert_eq!(first_new_line(&difference("a\nb\n", "a\n").text), None);
         assert_eq!(difference("", "a\n").text, "@@ -0,0 +1 @@\n+a\n");
         assert_eq!(difference("a\n", "a").text, "@@ -1 +1 @@\n-a\n+a\n\\ no newline at the end\n");
     }

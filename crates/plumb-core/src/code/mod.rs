@@ -12,7 +12,7 @@ mod notebook;
 mod stock;
 mod tree;
 
-pub use diff::{TextDifference, difference, line_count};
+pub use diff::{TextDifference, difference, first_new_line, line_count};
 pub use folder::{CodeFolder, HASH_DIGITS, TreePlace, is_hash};
 pub use found::{CodeReading, FoundCode, FoundCodeKind, HashedCode, MOST_TEXT, hash_code, is_left_out};
 pub use notebook::{MOST_BYTES_A_NOTEBOOK, header, notebook_endings, notebook_path};

@@ -47,16 +47,10 @@ fn sealed(value: &Value, key: Option<&str>) -> String {
 /// Names a change by its effect in a workspace. What it disrupts is not in it.
 pub(super) fn of_change(change: &Change, workspace: Option<&str>, key: Option<&str>) -> String {
     let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
-    let mut effect = vec![
-        json!(change.address),
-        json!(change.action),
-        json!(change.id),
-        json!(change.moved_from),
-        json!(fields),
-        json!(workspace),
-    ];
-    effect.extend(change.code.as_deref().map(of_code));
-    let effect = Value::Array(effect);
+    let mut effect = json!([change.address, change.action, change.id, change.moved_from, fields, workspace]);
+    if let (Some(step), Some(parts)) = (change.code.as_deref(), effect.as_array_mut()) {
+        parts.push(of_code(step));
+    }
     format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
 }
 

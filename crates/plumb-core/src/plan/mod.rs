@@ -54,6 +54,7 @@ mod tests;
 mod worked_tests;
 
 pub use calls::Calls;
+pub use code::asked_code;
 pub use compact::{Compact, SmallValue};
 pub use decide::{Decision, Input, WantedObject, decide};
 pub use decisions::{DecisionPlace, forget_decisions};

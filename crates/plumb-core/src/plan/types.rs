@@ -12,7 +12,7 @@ use plumb_model::address::Address;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a plan's JSON form is called, so that a reader can refuse one it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -182,6 +182,9 @@ pub struct Change {
     /// How the files differ that the object runs. For reading only: the digest has the hash that names them all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<CodeChange>,
+    /// Who wrote last what is new in those files, by path, where git can tell. For reading only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub file_commits: BTreeMap<String, Commit>,
     /// The code that the object runs, or that is uploaded. For reading only, as `files`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<CodeOverview>,
@@ -217,6 +220,7 @@ impl Change {
             cutover: None,
             code: None,
             files: Vec::new(),
+            file_commits: BTreeMap::new(),
             tree: None,
             read: None,
             shown_read: None,

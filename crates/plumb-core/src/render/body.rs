@@ -3,7 +3,7 @@
 use super::code;
 use super::value::{barred, columns, fitted, key, pair, scalar, visible};
 use crate::kinds::teardown::ending;
-use crate::plan::{Action, Change, ChangeOrigin, FieldChange, Op, SourceLine};
+use crate::plan::{Action, Change, ChangeOrigin, Commit, FieldChange, Op, SourceLine};
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, DiffTag, capture_diff_slices, group_diff_ops};
 
@@ -243,9 +243,13 @@ pub(super) fn place(source: &SourceLine) -> String {
 
 /// `3f2a91c0b1d2 by Ann: raise timeout`.
 pub(super) fn commit(source: &SourceLine) -> Option<String> {
-    let commit = source.commit.as_ref()?;
+    source.commit.as_ref().map(by)
+}
+
+/// `3f2a91c0b1d2 by Ann: raise timeout`, of a commit.
+pub(super) fn by(commit: &Commit) -> String {
     let summary = fitted(&visible(&commit.summary), SUMMARY);
-    Some(format!("{} by {}: {summary}", visible(&commit.id), visible(&commit.author)))
+    format!("{} by {}: {summary}", visible(&commit.id), visible(&commit.author))
 }
 
 /// What is done to the resource, as the end of a sentence that starts with its address.
@@ -267,14 +271,15 @@ pub(super) fn done_to(change: &Change) -> String {
         Action::Rollback => "will go back, all of it".to_owned(),
         Action::Upload => code::uploaded(change.tree.iter(), change.origin == Some(ChangeOrigin::Drift)),
         Action::Retire => "falls out of use".to_owned(),
-        Action::Prune => "will be deleted: nothing names it any more".to_owned(),
+        Action::Prune => "will be deleted".to_owned(),
     }
 }
 
 /// ` (id 123)`, when there is an object.
 pub(super) fn id(change: &Change) -> String {
-    let what = if change.code.is_some() { "in" } else { "id" };
-    change.id.as_deref().map(|id| format!(" ({what} {})", visible(id))).unwrap_or_default()
+    // Where a tree is kept is said once for all.
+    let id = change.id.as_deref().filter(|_| change.code.is_none());
+    id.map(|id| format!(" (id {})", visible(id))).unwrap_or_default()
 }
 
 /// The sign of an action, as wide as it is.

@@ -3,7 +3,7 @@
 //! The path of a file in its tree is the repository's behind a folder that nobody reads, so values show `./src/load.py`; and
 //! fields that only name another tree are told by the files that differ.
 
-use super::body::{BodyLine, Sign};
+use super::body::{BodyLine, Sign, by};
 use super::counted;
 use super::value::visible;
 use crate::code::{CodeChange, CodeOverview, CodeSummary, HASH_DIGITS, is_hash};
@@ -127,8 +127,8 @@ pub(super) fn uploaded<'t>(trees: impl Iterator<Item = &'t CodeOverview>, is_dri
     let done = if is_drift { "will be restored" } else { "will be uploaded" };
     let extent = extent(files, bytes);
     match written {
-        0 => format!("will be put in order: {extent}, all of them there"),
-        all if all == files => format!("{done}: {extent}"),
+        0 if !is_drift => format!("is there already: {extent}"),
+        all if all == 0 || all == files => format!("{done}: {extent}"),
         some => format!("{done}: {extent}, {some} of them written"),
     }
 }
@@ -159,14 +159,30 @@ pub fn differs(change: &Change) -> Vec<String> {
     out
 }
 
-/// `code: 12 files, 240 KB`, of an object whose files are not told one by one.
+/// The code of an object whose files are not told one by one.
+fn bare(change: &Change) -> Option<&CodeOverview> {
+    change.tree.as_ref().filter(|_| change.files.is_empty() && change.code.is_none())
+}
+
+fn unknown(why: &str) -> String {
+    format!("what it had before is not known: {}", visible(why))
+}
+
+/// `code: 12 files, 240 KB`, of such an object.
 fn whole(change: &Change) -> Option<String> {
-    let tree = change.tree.as_ref().filter(|_| change.files.is_empty() && change.code.is_none())?;
+    let tree = bare(change)?;
     let extent = extent(tree.files, tree.bytes);
     Some(match &tree.unknown {
-        Some(why) => format!("code: {extent}; what it had before is not known: {}", visible(why)),
+        Some(why) => format!("code: {extent}; {}", unknown(why)),
         None => format!("code: {extent}"),
     })
+}
+
+/// Where the code of a plan is kept, in a sentence; `None` where nothing is done to any.
+pub(super) fn kept(plan: &Plan) -> Option<String> {
+    let paths = plan.changes.iter().filter(|change| change.code.is_some()).filter_map(|change| change.id.as_deref());
+    let folder = paths.filter_map(|path| Some(path.rsplit_once('/')?.0)).next()?;
+    Some(format!("Code is kept in {}", visible(folder)))
 }
 
 /// The lines of a change's code: each file that differs, with its difference.
@@ -174,14 +190,18 @@ pub(super) fn lines(change: &Change) -> Vec<BodyLine> {
     let mut out = Vec::new();
     let is_new = matches!(change.action, Action::Create);
     let sign = if is_new { Sign::Add } else { Sign::Change };
-    out.extend(whole(change).map(|text| BodyLine::new(sign, text)));
+    if let Some(tree) = bare(change) {
+        let remark = tree.unknown.as_deref().map(unknown);
+        out.push(BodyLine { remark, ..BodyLine::new(sign, format!("code: {}", extent(tree.files, tree.bytes))) });
+    }
     for file in change.files.iter().take(FILES) {
         let sign = match (&file.from, &file.to) {
             (None, _) => Sign::Add,
             (_, None) => Sign::Remove,
             _ => Sign::Change,
         };
-        out.push(BodyLine::new(sign, says(file)));
+        let remark = change.file_commits.get(&file.path).map(by);
+        out.push(BodyLine { remark, ..BodyLine::new(sign, says(file)) });
         for line in file.diff.iter().flat_map(|diff| diff.lines()) {
             let (sign, text) = match (line.get(..1), line.get(1..)) {
                 (Some("+"), Some(text)) => (Sign::Add, text),
@@ -189,10 +209,10 @@ pub(super) fn lines(change: &Change) -> Vec<BodyLine> {
                 (Some(" "), Some(text)) => (Sign::Keep, text),
                 _ => (Sign::Keep, line),
             };
-            out.push(BodyLine {
-                may_be_cut: sign == Sign::Keep,
-                ..BodyLine::new(sign, format!("  {}", visible(text)))
-            });
+            let text = format!("  {}", visible(text));
+            let may_be_cut = sign == Sign::Keep;
+            let text = if may_be_cut { text.trim_end().to_owned() } else { text };
+            out.push(BodyLine { may_be_cut, ..BodyLine::new(sign, text) });
         }
     }
     let more = change.files.len().saturating_sub(FILES);

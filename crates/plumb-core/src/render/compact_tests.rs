@@ -235,3 +235,51 @@ proptest! {
         prop_assert_eq!(sum, counted);
     }
 }
+
+#[test]
+fn jobs_of_which_each_only_the_code_changed_are_one_line() {
+    use crate::code::{CodeAct, CodeChange, CodeOverview, CodeStep, CodeSummary};
+    use std::sync::Arc;
+    let tree = |number: usize| CodeOverview {
+        path: format!("/Workspace/Shared/.plumb/bau/prod/code/{number:032x}"),
+        files: 2,
+        bytes: 1_000,
+        written: None,
+        used_by: Vec::new(),
+        unknown: None,
+    };
+    let side = |digit: &str| Some(CodeSummary { hash: digit.repeat(64), bytes: 900 });
+    let file = |to: &str| CodeChange {
+        path: "src/load.py".into(),
+        from: side("1"),
+        to: side(to),
+        diff: Some("@@ -1 +1 @@\n-a\n+b\n".into()),
+        lines: Some((1, 1)),
+    };
+    // Each has a notebook of its own, and so a tree of its own.
+    let changed = |number: usize, to: &str| {
+        let place = |number: usize| Value::from(format!("{}/src/load.py", tree(number).path));
+        let field = changed("tasks[a].spark_python_task.python_file", place(1_000 + number), place(number));
+        let change = job(&format!("j{number:03}"), Action::Update, vec![field]);
+        Change { files: vec![file(to)], tree: Some(tree(number)), ..change }
+    };
+    let upload = |number: usize| {
+        let address = Address { kind: CODE.into(), name: format!("{number:012x}") };
+        let does = CodeAct::Upload { tree: Arc::default(), readers: Default::default() };
+        let step = CodeStep { hash: format!("{number:032x}"), does };
+        let tree = Some(CodeOverview { written: Some(1), ..tree(number) });
+        Change { tree, code: Some(Box::new(step)), ..Change::new(address, Action::Upload) }
+    };
+    let mut changes: Vec<Change> = (0..100).map(upload).collect();
+    changes.extend((0..100).map(|number| changed(number, "2")));
+    changes.push(changed(100, "3"));
+    let text = compact_text(&plan(changes), Style::default());
+    for line in [
+        "  ^   100 trees of code will be uploaded: 200 files, 100 KB, 100 of them written\n",
+        "  ~   100 jobs: src/load.py: 1 line\n",
+        "  ~   DatabricksJob/j100: src/load.py: 1 line   # j100.yaml:3\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("python_file"), "{text}");
+}

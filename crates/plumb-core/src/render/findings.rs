@@ -38,6 +38,14 @@ pub fn drift(plan: &Plan) -> Vec<ReportedFinding> {
             out.push(finding(change.source.as_ref(), Level::Warning, "drift", message));
             continue;
         }
+        if let (Action::Upload, Some(ChangeOrigin::Drift), Some(reason)) =
+            (change.action, change.origin, &change.reason)
+        {
+            // `code of DatabricksJob/geo: src/geo.py was changed in the workspace`
+            let message = format!("{}: {reason}", change.title);
+            out.push(finding(None, Level::Warning, "drift", message));
+            continue;
+        }
         for field in &change.fields {
             if matches!(field.origin, Some(ChangeOrigin::Drift | ChangeOrigin::Both)) {
                 let source = field.source.as_ref().or(change.source.as_ref());

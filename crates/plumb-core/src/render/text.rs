@@ -141,6 +141,9 @@ impl Page {
         self.gap();
         self.end(plan);
         self.shortened(plan, groups);
+        if let Some(kept) = code::kept(plan) {
+            self.line(FAINT, &kept);
+        }
         self.digest(plan);
     }
 

@@ -1,12 +1,14 @@
 //! How the files of an object's code differ from those that it runs now.
 
-use super::names::Named;
+use super::names::NamedTrees;
 use super::overview;
 use crate::code::{CodeChange, CodeFile, CodeSummary, CodeTree, TextDifference, difference, line_count};
 use crate::detect;
+use crate::manifest::Desired;
 use crate::plan::context::PlanContext;
 use crate::plan::verdict::Collected;
-use crate::plan::{Action, Change};
+use crate::plan::{Action, Baselines, Change, Live, Plan};
+use plumb_model::address::Address;
 use plumb_model::secrets::Hider;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 const COMPARED: usize = 50;
 
 /// Adds to each change of an object whose code becomes another what it runs then, and how that differs.
-pub(super) fn add(context: &PlanContext<'_>, named: &Named<'_>, all: &mut Collected<'_>) {
+pub(super) fn add(context: &PlanContext<'_>, named: &NamedTrees<'_>, all: &mut Collected<'_>) {
     let code = &context.input.desired.code;
     let mut earlier = EarlierCode::of(context);
     for change in &mut all.changes {
@@ -38,6 +40,29 @@ pub(super) fn add(context: &PlanContext<'_>, named: &Named<'_>, all: &mut Collec
     }
 }
 
+/// The trees that live objects name whose changes could not say how their files differ, and that the history does not know: what
+/// was in them may be read where they are kept.
+pub fn asked_code(desired: &Desired, live: &Live, plan: &Plan, baselines: &Baselines) -> BTreeSet<String> {
+    let unknown = |change: &&Change| change.tree.as_ref().is_some_and(|tree| tree.unknown.is_some());
+    let asked: HashMap<(&str, &str), &Address> = plan
+        .changes
+        .iter()
+        .filter(unknown)
+        .filter_map(|change| Some(((change.address.kind.as_str(), change.id.as_deref()?), &change.address)))
+        .collect();
+    let mut trees = BTreeSet::new();
+    if asked.is_empty() {
+        return trees;
+    }
+    for (kind, found) in live.kinds.iter().flat_map(|(kind, found)| found.iter().map(move |one| (*kind, one))) {
+        let Some(address) = asked.get(&(kind, found.seen.id.as_str())) else { continue };
+        let wanted = desired.code.users.get(*address).map(|user| &user.hash);
+        trees.extend(desired.code.folder.named_in(&found.seen.text()).into_iter().filter(|hash| Some(hash) != wanted));
+    }
+    trees.retain(|hash| baselines.tree(hash).is_none());
+    trees
+}
+
 /// What an object's code was.
 enum Before<'h> {
     /// Not the project's: elsewhere, or none.
@@ -47,7 +72,7 @@ enum Before<'h> {
 }
 
 /// What the live object of a change names that will name another tree. `None`: its code stays, or nothing writes it.
-fn before<'n>(named: &'n Named<'_>, change: &Change, tree: &CodeTree) -> Option<Before<'n>> {
+fn before<'n>(named: &'n NamedTrees<'_>, change: &Change, tree: &CodeTree) -> Option<Before<'n>> {
     let is_written = matches!(change.action, Action::Update | Action::Replace | Action::Adopt | Action::Move);
     let live = named.trees_of(change).filter(|_| is_written);
     let mut others = live.into_iter().flatten().filter(|hash| **hash != tree.hash);

@@ -8,6 +8,8 @@ mod files;
 mod names;
 mod state;
 
+pub use files::asked_code;
+
 #[cfg(test)]
 mod files_tests;
 #[cfg(test)]
@@ -17,7 +19,7 @@ use super::context::PlanContext;
 use super::verdict::Collected;
 use super::{Action, Blocked, Change, ChangeOrigin, Note};
 use crate::code::{CODE, Code, CodeAct, CodeOverview, CodeReader, CodeStep, CodeTree, StoredTree};
-use names::Named;
+use names::NamedTrees;
 use plumb_model::address::Address;
 use state::{Stand, stand};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,17 +33,15 @@ const FEW: usize = 3;
 /// Adds what is done to trees of code to what was decided, and to each change of an object what of its code differs.
 pub(super) fn decide(context: &PlanContext<'_>, all: &mut Collected<'_>) {
     let (code, stock) = (&context.input.desired.code, &context.input.live.code);
-    if let Some(why) = &stock.unread
-        && (!code.users.is_empty() || !stock.trees.is_empty())
-    {
-        let message =
-            format!("what code is kept in {} is not known: {why}; none is retired or pruned", code.folder.path());
-        all.notes.push(Note::general(message));
-    }
-    if code.users.is_empty() && stock.trees.is_empty() {
+    if code.users.is_empty() && stock.trees.is_empty() && stock.unread.is_none() {
         return;
     }
-    let named = Named::of(context);
+    let named = NamedTrees::of(context);
+    if let Some(why) = stock.unread.as_ref().filter(|_| !code.users.is_empty() || named.is_any()) {
+        let folder = code.folder.path();
+        let message = format!("what code is kept in {folder} is not known: {why}; none is retired or pruned");
+        all.notes.push(Note::general(message));
+    }
     upload(context, &named, all);
     files::add(context, &named, all);
     if context.input.selection.is_whole() && stock.unread.is_none() {
@@ -91,7 +91,7 @@ fn used(context: &PlanContext<'_>, all: &Collected<'_>) -> BTreeMap<String, Vec<
 
 /// Adds what is uploaded, and has what uses it wait for that. What needs code of which nobody can tell whether it is there is
 /// refused; what has its code already is not.
-fn upload(context: &PlanContext<'_>, named: &Named<'_>, all: &mut Collected<'_>) {
+fn upload(context: &PlanContext<'_>, named: &NamedTrees<'_>, all: &mut Collected<'_>) {
     let (code, stock) = (&context.input.desired.code, &context.input.live.code);
     let mut held: BTreeMap<Address, Blocked> = BTreeMap::new();
     let mut uploads: BTreeMap<String, Change> = BTreeMap::new();
@@ -146,7 +146,7 @@ fn overview(code: &Code, tree: &CodeTree, written: Option<usize>) -> CodeOvervie
 }
 
 /// Adds the notes of what falls out of use, and what is deleted.
-fn retire_and_prune(context: &PlanContext<'_>, named: &Named<'_>, all: &mut Collected<'_>) {
+fn retire_and_prune(context: &PlanContext<'_>, named: &NamedTrees<'_>, all: &mut Collected<'_>) {
     let (code, today) = (&context.input.desired.code, context.input.today);
     let keep = i64::from(code.keep_days);
     let (mut unknown, mut added) = (Vec::new(), Vec::new());
@@ -224,9 +224,8 @@ fn days(count: i64) -> String {
 
 /// Who reads a tree, in words.
 fn reading(readers: &BTreeSet<CodeReader>) -> String {
-    match readers.len() {
-        0 => "nobody but who applies has to read it any more".to_owned(),
-        1 => format!("{} may read it", few(readers.iter().map(|reader| reader.name().to_owned()))),
-        _ => format!("{} may read it", few(readers.iter().map(|reader| reader.name().to_owned()))),
+    if readers.is_empty() {
+        return "nobody but who applies has to read it any more".to_owned();
     }
+    format!("{} may read it", few(readers.iter().map(|reader| reader.name().to_owned())))
 }

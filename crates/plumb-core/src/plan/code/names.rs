@@ -2,17 +2,15 @@
 
 use crate::code::CodeFolder;
 use crate::kinds;
+use crate::kinds::databricks::job::DatabricksJob;
 use crate::plan::context::PlanContext;
 use crate::plan::{Action, Change, FieldChange};
 use plumb_model::address::Address;
 use plumb_model::call::System;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The kind without which nobody can tell what is used: most code is that of jobs.
-const JOB: &str = "DatabricksJob";
-
 /// Which live objects name which trees.
-pub(super) struct Named<'a> {
+pub(super) struct NamedTrees<'a> {
     folder: &'a CodeFolder,
     /// By tree, the kind and the id of each that names it, whosever it is.
     trees: BTreeMap<String, BTreeSet<(String, String)>>,
@@ -22,12 +20,14 @@ pub(super) struct Named<'a> {
     pub may_name_any: Option<String>,
 }
 
-impl<'a> Named<'a> {
-    pub fn of(context: &PlanContext<'a>) -> Named<'a> {
+impl<'a> NamedTrees<'a> {
+    pub fn of(context: &PlanContext<'a>) -> NamedTrees<'a> {
         let (folder, live) = (&context.input.desired.code.folder, context.input.live);
         let mut trees: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
         let mut objects: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-        let mut may_name_any = (!context.reads(JOB)).then(|| format!("no {JOB} was read, and one may name it"));
+        // Most code is that of jobs: without them nobody can tell what is used.
+        let mut may_name_any = (!context.reads(DatabricksJob::NAME))
+            .then(|| format!("no {} was read, and one may name it", DatabricksJob::NAME));
         let is_databricks = |name: &str| kinds::find(name).is_some_and(|kind| kind.system() == System::Databricks);
         for (kind, found) in live.kinds.iter().filter(|(kind, _)| is_databricks(kind)) {
             for one in found {
@@ -52,7 +52,12 @@ impl<'a> Named<'a> {
                 may_name_any = Some(format!("{} could not be read and may name it", one.what));
             }
         }
-        Named { folder, trees, objects, may_name_any }
+        NamedTrees { folder, trees, objects, may_name_any }
+    }
+
+    /// Whether a live object names any tree.
+    pub fn is_any(&self) -> bool {
+        !self.trees.is_empty()
     }
 
     /// Whether a live object names a tree.

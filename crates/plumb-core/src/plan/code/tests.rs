@@ -82,8 +82,10 @@ fn put(world: &mut World, digit: char, stored: StoredTree) {
     world.live.code.trees.insert(hash(digit), stored);
 }
 
+type SaidOfCode = (Action, char, String, Option<ChangeOrigin>, Vec<String>);
+
 /// The changes of code in a plan: action, the first digit of the tree, reason, origin, and what they wait for.
-fn of_code(plan: &Plan) -> Vec<(Action, char, String, Option<ChangeOrigin>, Vec<String>)> {
+fn of_code(plan: &Plan) -> Vec<SaidOfCode> {
     let changes = plan.changes.iter().filter(|change| change.code.is_some());
     let said = changes.map(|change| {
         let after = change.depends_on.iter().map(Address::to_string).collect();
@@ -123,7 +125,7 @@ fn code_that_is_not_there_is_uploaded_before_what_uses_it() {
     assert_eq!((overview.files, overview.bytes, overview.written), (2, 2_300_200, Some(2)));
     for job in ["a", "b"] {
         let made = find(&plan, &format!("DatabricksJob/{job}"));
-        assert_eq!(made.depends_on, [upload.address.clone()]);
+        assert_eq!(made.depends_on, std::slice::from_ref(&upload.address));
         assert_eq!(made.tree.as_ref().unwrap().files, 2);
         assert!(made.files.is_empty());
     }

@@ -57,8 +57,12 @@ pub(super) fn title(change: &Change, fields: &[&FieldChange]) -> String {
     if change.action == Action::Update {
         let files = if tells_code(fields) { change.files.len() } else { 0 };
         let mut said = Vec::new();
-        said.extend((files == 0 || !fields.is_empty()).then(|| counted(fields.len(), "field", "fields")));
-        said.extend((files > 0).then(|| counted(files, "file of its code", "files of its code")));
+        let has_code = files > 0 || tells_code(fields) && change.tree.is_some();
+        said.extend((!has_code || !fields.is_empty()).then(|| counted(fields.len(), "field", "fields")));
+        said.extend(has_code.then(|| match files {
+            0 => "its code".to_owned(),
+            files => counted(files, "file of its code", "files of its code"),
+        }));
         title.push_str(&format!(": {}", said.join(", ")));
     }
     for said in change.impacts.iter().cloned().chain(head::cost_of(change, fields)) {
@@ -178,6 +182,10 @@ fn lines(change: &Change, fields: &[&FieldChange]) -> String {
     let mut out = match change.action {
         // The line above says it.
         Action::Create | Action::Update | Action::Replace | Action::Delete => laid_out('#', 0, &title),
+        Action::Upload | Action::Retire | Action::Prune => {
+            let place = change.id.as_deref().map(visible).unwrap_or_default();
+            laid_out('#', 0, &title) + &laid_out('#', 0, &format!("kept in {place}"))
+        }
         _ => laid_out('#', 0, &format!("{}: {title}", body::done_to(change))),
     };
     for about in body::about(change) {
