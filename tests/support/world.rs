@@ -1,5 +1,6 @@
 //! A workspace to try things on, and the way from manifests to an applied plan.
 
+use bytes::Bytes;
 use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::retry::Policy;
 use plumb_core::kinds::airflow::python;
@@ -8,7 +9,6 @@ use plumb_core::manifest::{self, Desired, InMemory, Request};
 use plumb_core::plan::outcome::ApplyOutcome;
 use plumb_core::plan::{Baselines, Blocked, Decision, Guard, Input, Live, Plan, Selection, decide};
 use plumb_core::render;
-use bytes::Bytes;
 use plumb_model::call::{ByteSink, Call, Sending, Service, System};
 use plumb_sandbox::{Running, store::Clock};
 
