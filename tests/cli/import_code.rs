@@ -49,7 +49,7 @@ fn code_is_brought_and_what_cannot_be_stays_where_it_is() {
     world.write("src/tool.py", "somebody's\n");
     world
         .plumb("import --all --with-code")
-        .code(2)
+        .code(6)
         .says("/Shared/gone stays where it is")
         .says("git_source")
         .says("there already with other content");
