@@ -34,6 +34,7 @@ mod guards;
 mod help;
 mod import;
 mod import_airflow;
+mod import_code;
 mod import_files;
 mod lease;
 mod log;

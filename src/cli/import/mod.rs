@@ -1,5 +1,6 @@
 //! `plumb import`.
 
+mod code;
 mod emr;
 mod left;
 mod secrets;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
   plumb import job 123456789
   plumb import cluster 0923-164208-meows279 --out manifests/clusters
   plumb import --all --target prod
+  plumb import job 123456789 --with-code
   plumb import emr --target prod")]
 pub struct Import {
     #[command(subcommand)]
@@ -53,6 +55,14 @@ pub struct Import {
     /// Write the permissions too
     #[arg(long)]
     permissions: bool,
+    /// Bring the notebooks and files that they name into the repository: the manifests name them by `./` paths
+    ///
+    /// The next plan then changes those paths. What cannot be brought stays where it is, with a warning.
+    #[arg(long)]
+    with_code: bool,
+    /// Folder for the notebooks and files, relative to the project
+    #[arg(long, value_name = "DIR", default_value = "src", requires = "with_code")]
+    code_dir: PathBuf,
     #[command(flatten)]
     targeted: Targeted,
 }
@@ -69,6 +79,9 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         return emr::run(global, args, ui).await;
     }
     is_told_what(&args)?;
+    if args.with_code {
+        code::may_be(&args.code_dir, &args.out)?;
+    }
     make_folder(global, &args.out)?;
     args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
@@ -94,7 +107,12 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
             Some(why) => left.one(kind, &whole.found.seen.id, why, args.all, ui)?,
         }
     }
-    let ImportedTexts { texts, kept, twins } = manifests(&args, &session, &live, ready, &mut left, ui)?;
+    let code = match args.with_code {
+        true => Some(code::BroughtCode::read(&session, &args.code_dir, &ready, &mut left, ui).await?),
+        false => None,
+    };
+    let ImportedTexts { texts, kept, twins, used } =
+        manifests(&args, &session, &live, (ready, code.as_ref()), &mut left, ui)?;
     limits.say(ui);
     if texts.is_empty() {
         if left.count == 0 {
@@ -106,7 +124,13 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         Some(target) => format!("plumb plan --target {}", visible(target)),
         None => "plumb plan".to_owned(),
     };
-    write(&session.project.dir, &texts, &plan, ui)?;
+    let files = code.as_ref().map(|code| code.to_write(&used)).unwrap_or_default();
+    write(&session.project.dir, &texts, &files, &plan, ui)?;
+    if !used.is_empty() {
+        ui.status(
+            "The plan changes the paths of what is in the repository now; nothing runs from there before an apply.",
+        );
+    }
     twins.iter().for_each(|said| ui.warn(said));
     for note in kept.into_notes() {
         let about = note.address.map_or_else(String::new, |address| format!("{address}: "));
@@ -140,6 +164,8 @@ struct ImportedTexts {
     kept: unknown::Notes,
     /// What is to be said of objects that have a manifest for another target.
     twins: Vec<String>,
+    /// The files of the workspace that the manifests name in the repository.
+    used: BTreeSet<String>,
 }
 
 /// The manifests of what was read, without those that `validate` would refuse.
@@ -147,7 +173,7 @@ fn manifests(
     args: &Import,
     session: &Session,
     live: &Live,
-    mut ready: Vec<(&'static dyn Kind, LiveObject)>,
+    (mut ready, code): (Vec<(&'static dyn Kind, LiveObject)>, Option<&code::BroughtCode>),
     left: &mut left::Left,
     ui: &Ui,
 ) -> Result<ImportedTexts, Failure> {
@@ -184,10 +210,26 @@ fn manifests(
         }
         let refused = left::refused(&session.project, &texts)?;
         if refused.is_empty() {
+            let mut used = BTreeSet::new();
+            // What they are with the paths that are live has been tried out: the files have yet to be written.
+            for (((kind, found), address), (file, manifest)) in ready.iter().zip(&names).zip(&mut texts) {
+                let (Some(code), mut seen) = (code, found.seen.whole()) else { break };
+                let brought = code.rewrite(*kind, &mut seen, file);
+                let schema = schema(file);
+                let places = (schema.as_str(), desired.target.name.as_str());
+                if brought.named.is_empty() {
+                    continue;
+                }
+                let unknown = UnknownMembers::of(kind.rules(), &seen.spec, &supplied, &[]);
+                *manifest = render::manifest(*kind, &address.name, &seen, places, &known, &unknown.paths())
+                    .map_err(|e| Failure::error(format!("{address}: {e}")))?;
+                brought.along(manifest);
+                used.extend(brought.named);
+            }
             let files = texts.iter().map(|(file, _)| file.clone());
             let imported: Vec<twins::Imported<'_>> =
                 ready.iter().zip(files).map(|((kind, found), file)| (*kind, found, file)).collect();
-            return Ok(ImportedTexts { kept, twins: twins::of(desired, &imported), texts });
+            return Ok(ImportedTexts { kept, twins: twins::of(desired, &imported), texts, used });
         }
         // What refers to one of them by its address has to be written again, with the id.
         for (index, why) in refused.iter().rev() {
@@ -229,11 +271,19 @@ fn schema(file: &Path) -> String {
 }
 
 /// Writes every file or none; `plan` is the command that comes next.
-fn write(dir: &Path, texts: &[(PathBuf, render::Manifest)], plan: &str, ui: &Ui) -> Result<(), Failure> {
+fn write(
+    dir: &Path,
+    texts: &[(PathBuf, render::Manifest)],
+    files: &[(PathBuf, &[u8])],
+    plan: &str,
+    ui: &Ui,
+) -> Result<(), Failure> {
     if let Some((file, _)) = texts.iter().find(|(file, _)| dir.join(file).exists()) {
         return Err(Failure::error(format!("{} is there already; nothing was written", file.display()))
             .hint("move it away, or choose another folder with --out"));
     }
+    // Code comes first: no manifest names what is not there.
+    code::write(dir, files, ui)?;
     let mut env = BTreeSet::new();
     for (file, manifest) in texts {
         let path = dir.join(file);

@@ -3,6 +3,7 @@
 //! Pure: texts go in, texts come out. Beside the manifests stands what was generated last ([`record`]), which is the base
 //! of a three-way merge of values ([`values`]) and of the questions in comments ([`text`]).
 
+pub mod brought;
 mod names;
 pub mod record;
 pub mod team;
