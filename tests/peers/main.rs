@@ -28,6 +28,8 @@ mod workflows;
 mod duckdb_support;
 // Not all of it is needed here.
 #[allow(dead_code)]
+#[path = "../offline/golden_code.rs"]
+mod golden_code;
 #[path = "../offline/golden_plans.rs"]
 mod golden_plans;
 // Not all of it is needed here.

@@ -144,12 +144,10 @@ fn unsafe_name(name: &str) -> Option<&'static str> {
         Some("leads elsewhere")
     } else if name.eq_ignore_ascii_case(".git") {
         Some("is git's own")
-    } else if ["con", "prn", "aux", "nul"].contains(&stem.as_str()) || numbered("com") || numbered("lpt") {
-        Some("cannot be checked out on Windows")
-    } else if name.contains(['<', '>', ':', '"', '|', '?', '*']) || name.ends_with('.') {
-        Some("cannot be checked out on Windows")
     } else {
-        None
+        let is_device = ["con", "prn", "aux", "nul"].contains(&stem.as_str()) || numbered("com") || numbered("lpt");
+        let is_odd = name.contains(['<', '>', ':', '"', '|', '?', '*']) || name.ends_with('.');
+        (is_device || is_odd).then_some("cannot be checked out on Windows")
     }
 }
 
