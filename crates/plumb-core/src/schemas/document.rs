@@ -35,6 +35,10 @@ pub struct MetadataSchema {
     /// Names that this manifest had before: a rename keeps the object.
     #[schemars(default)]
     pub previous_names: Vec<String>,
+    /// Files and folders that the object's code needs beside what its spec names, relative to this file: `[../src]`. Folders are
+    /// taken whole, but for what git ignores and what is hidden.
+    #[schemars(default)]
+    pub code: Vec<String>,
     /// Live settings that plumb does not know and that are to go, as plans show them: `trigger.new_setting`; `*`
     /// stands for any element or key. All others of that sort are kept.
     #[schemars(default)]
@@ -75,4 +79,20 @@ pub struct ProjectMetadata {
     /// The project's name, the first part of every mark: letters, digits, `-` and `_`, 63 at most.
     #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"))]
     pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemars::schema_for;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn it_has_the_fields_that_are_read() {
+        let names = |schema: Value| -> BTreeSet<String> {
+            schema["properties"].as_object().unwrap().keys().cloned().collect()
+        };
+        let read = names(schema_for!(crate::manifest::Metadata).to_value());
+        assert_eq!(names(schema_for!(MetadataSchema).to_value()), read);
+    }
 }
