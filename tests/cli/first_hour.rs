@@ -7,13 +7,21 @@ use std::process::{Command, Output};
 
 const PLUMB: &str = env!("CARGO_BIN_EXE_plumb");
 
+/// What git asks of whoever commits.
+const IDENTITY: &str = "export GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.com GIT_COMMITTER_NAME=Ann GIT_COMMITTER_EMAIL=ann@example.com\n";
+
 /// The commands of one block of the README, without the indentation of its list.
 fn block(name: &str) -> String {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let (_, rest) = readme.split_once(&format!("<!-- ten minutes: {name} -->")).unwrap_or_else(|| panic!("no {name}"));
-    let (_, rest) = rest.split_once("```sh\n").unwrap();
-    let (body, _) = rest.split_once("```").unwrap();
+    let body = block_of("README.md", &format!("ten minutes: {name}"));
     body.lines().map(|line| format!("{}\n", line.trim_start())).collect()
+}
+
+/// The commands of a page that stand below a comment of that text.
+fn block_of(page: &str, comment: &str) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let (_, rest) = text.split_once(&format!("<!-- {comment} -->")).unwrap_or_else(|| panic!("{page}: no {comment}"));
+    let (_, rest) = rest.split_once("```sh\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
 }
 
 /// A workspace as people leave it: defaults, other people's grants, a running cluster, jobs on pools and policies.
@@ -96,8 +104,7 @@ fn the_ten_minutes_of_the_readme_change_nothing_and_end_with_a_manifest_of_ones_
         "the emulator alone was written to"
     );
 
-    let identity = "export GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.com GIT_COMMITTER_NAME=Ann GIT_COMMITTER_EMAIL=ann@example.com\n";
-    newcomer.does(&format!("{identity}{}", block("ci")));
+    newcomer.does(&format!("{IDENTITY}{}", block("ci")));
     let tracked = newcomer.does("git ls-files").0;
     for file in ["plumb.yaml", ".gitignore", ".github/workflows/plan.yml", "manifests/hello.yaml"] {
         assert!(tracked.lines().any(|line| line == file), "{tracked}");
@@ -120,4 +127,31 @@ fn an_apply_after_the_ten_minutes_only_leaves_marks() {
     );
     assert_eq!(newcomer.world.sandbox.cluster("Analysts")["state"], "TERMINATED");
     newcomer.does("plumb drift --target prod");
+}
+
+#[test]
+fn the_page_on_code_leads_from_a_notebook_to_a_reviewed_change_and_back() {
+    let newcomer = Newcomer::arrives();
+    let does = |name: &str| newcomer.does(&format!("{IDENTITY}{}", block_of("docs/code.md", &format!("code: {name}"))));
+    let says = |said: &(String, String), texts: &[&str]| {
+        texts.iter().for_each(|text| assert!(said.0.contains(text), "no {text:?} in\n{}\n{}", said.0, said.1));
+    };
+    does("files");
+    let first = does("first");
+    // What the page shows of the first plan, to the letter: the hash is that of these very files.
+    says(&first, &["will be uploaded: 3 files, 170 bytes\n  ^ Code/21024f12e97a \"code of DatabricksJob/audience\"\n"]);
+    says(&first, &["1 to create, 0 to update, 1 to upload"]);
+    let change = does("change");
+    says(
+        &change,
+        &["~ src/load.py: 1 line", "by Ann: Say what is being done", "+   print(\"loading\", first_day(sys.argv[1]))"],
+    );
+    says(&change, &["Code/21024f12e97a falls out of use\n  # (nothing names it after this; it is kept for 30 days)"]);
+    says(
+        &does("back"),
+        &["Code/21024f12e97a is there already: 3 files, 170 bytes\n  # (it is in use again; it was not since"],
+    );
+    let (out, _) = newcomer.does("plumb plan");
+    assert!(out.contains("No changes."), "{out}");
+    says(&does("run"), &["SUCCESS"]);
 }

@@ -89,9 +89,8 @@ mod tests {
 
     #[test]
     fn it_has_the_fields_that_are_read() {
-        let names = |schema: Value| -> BTreeSet<String> {
-            schema["properties"].as_object().unwrap().keys().cloned().collect()
-        };
+        let names =
+            |schema: Value| -> BTreeSet<String> { schema["properties"].as_object().unwrap().keys().cloned().collect() };
         let read = names(schema_for!(crate::manifest::Metadata).to_value());
         assert_eq!(names(schema_for!(MetadataSchema).to_value()), read);
     }
