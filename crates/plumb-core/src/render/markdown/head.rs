@@ -92,15 +92,15 @@ fn tally(plan: &Plan, is_done: bool) -> String {
         (counts.delete, "to delete", "deleted"),
         (counts.replace, "to replace", "replaced"),
         (counts.cut_over, "to cut over or take back", "cut over or taken back"),
-        (counts.upload, "to upload", "uploaded"),
-        (counts.retire, "to retire", "retired"),
-        (counts.prune, "to prune", "pruned"),
         (counts.update, "to update", "updated"),
         (counts.adopt, "to adopt", "adopted"),
         (counts.moved, "to move", "moved"),
         (counts.other, "to release", "released"),
         (counts.mark, "to mark for teardown", "marked for teardown"),
         (counts.create, "to create", "created"),
+        (counts.upload, "to upload", "uploaded"),
+        (counts.retire, "to retire", "retired"),
+        (counts.prune, "to prune", "pruned"),
     ]
     .into_iter()
     .filter(|(count, ..)| *count > 0)

@@ -177,15 +177,15 @@ fn tiles(out: &mut String, plan: &Plan) {
         ("Terminate", terminate, "bad"),
         ("Replace", replace, "bad"),
         ("Cut over or take back", cut_over, "bad"),
-        ("Upload code", upload, "ok"),
-        ("Retire code", retire, ""),
-        ("Prune code", prune, "warn"),
         ("Update", update, "none"),
         ("Create", create, "ok"),
         ("Adopt", adopt, "none"),
         ("Move", moved, "none"),
         ("Release", other, "none"),
         ("Mark for teardown", mark, "none"),
+        ("Upload code", upload, "ok"),
+        ("Retire code", retire, ""),
+        ("Prune code", prune, "warn"),
     ];
     if all.iter().all(|(_, count, _)| *count == 0) {
         return;
