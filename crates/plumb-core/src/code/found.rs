@@ -15,6 +15,9 @@ pub trait CodeReading: Read + Seek {}
 
 impl<R: Read + Seek> CodeReading for R {}
 
+/// What a checkout has in the place of a file whose content is elsewhere (Git LFS, `docs/spec.md`).
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
 /// What stands at a path of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundCode {
@@ -98,6 +101,9 @@ pub fn hash_code(file: &FoundCode, reading: &mut dyn CodeReading) -> Result<Hash
         let room = (most - (start.len() as u64).min(most)) as usize;
         start.extend_from_slice(&piece[..read.min(room)]);
     }
+    if start.starts_with(POINTER) {
+        return Err(format!("`{}` is a pointer of Git LFS and not the file: run `git lfs pull` first", file.path));
+    }
     let form =
         format.filter(|format| notebook::is_notebook(*format, &start)).map_or(CodeForm::File, CodeForm::Notebook);
     let is_shown = bytes <= MOST_TEXT && !file.is_ignored && !start.contains(&0);
@@ -137,6 +143,16 @@ mod tests {
         // What cannot be read as an archive is a file of these bytes.
         let broken = hashed("a.whl", b"x = 1\n", false);
         assert_eq!((broken.form, &broken.hash), (CodeForm::File, &plain.hash));
+    }
+
+    #[test]
+    fn a_pointer_is_not_taken_for_the_file() {
+        let text = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+        let kind = FoundCodeKind::File;
+        let path = "dist/app.whl".to_owned();
+        let file = FoundCode { path, kind, bytes: text.len() as u64, is_ignored: false, leads_to: None };
+        let why = hash_code(&file, &mut Cursor::new(text)).unwrap_err();
+        assert_eq!(why, "`dist/app.whl` is a pointer of Git LFS and not the file: run `git lfs pull` first");
     }
 
     #[test]
