@@ -466,3 +466,7 @@ fn reference(store: &Store, run: &Run, at: usize, name: &str) -> Option<String> 
         _ => return None,
     })
 }
+
+#[cfg(test)]
+#[path = "code_run_tests.rs"]
+mod tests;
