@@ -223,3 +223,38 @@ fn keep(
         }
     })
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn ran(code: &str, limits: CodeLimits) -> CodeEnd {
+        let files = BTreeMap::from([("a.py".to_owned(), code.as_bytes().to_vec())]);
+        let program = Program::File("a.py".to_owned());
+        let (folder, arguments, named) = (String::new(), Vec::new(), BTreeMap::new());
+        let work = CodeWork { program, files, folder, arguments, named };
+        run(&work, &python().unwrap(), limits, &|| true)
+    }
+
+    #[test]
+    fn a_task_sees_nothing_of_the_environment() {
+        // Cargo sets many for its tests.
+        assert!(std::env::vars_os().count() > 3);
+        let end = ran("import os; print(*sorted(set(os.environ) - {'LC_CTYPE'}))", CodeLimits::default());
+        assert!(end.logs.trim_end().ends_with("HOME LANG PATH"), "{end:?}");
+        assert_eq!(end.logs.split_whitespace().filter(|word| word.starts_with("CARGO")).count(), 0, "{end:?}");
+    }
+
+    #[test]
+    fn output_is_kept_up_to_its_limit_and_an_exit_is_what_it_says() {
+        let end = ran("print('x' * 100_000)", CodeLimits { output: 1_000, ..CodeLimits::default() });
+        assert_eq!((end.logs.len(), end.is_cut, end.error), (1_000, true, None));
+        let end = ran("import sys; sys.exit(3)", CodeLimits::default());
+        assert_eq!(end.error.as_deref(), Some("SystemExit: 3"));
+        let end = ran("import os; os._exit(4)", CodeLimits::default());
+        assert!(end.error.is_some_and(|error| error.contains('4')));
+        assert_eq!(ran("import sys; sys.exit(0)", CodeLimits::default()).error, None);
+    }
+}
