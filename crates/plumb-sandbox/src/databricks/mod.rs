@@ -4,6 +4,7 @@ mod archive;
 mod catalog;
 mod cluster_rules;
 pub(crate) mod clusters;
+pub(crate) mod code_run;
 mod compliance;
 mod dbfs;
 pub(crate) mod defaults;

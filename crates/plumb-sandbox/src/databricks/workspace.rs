@@ -32,7 +32,8 @@ pub struct Node {
 }
 
 impl Node {
-    fn bytes(&self) -> Vec<u8> {
+    /// What is in it.
+    pub fn bytes(&self) -> Vec<u8> {
         STANDARD.decode(&self.content).unwrap_or_default()
     }
 
