@@ -117,6 +117,25 @@ def project(folder, count, timeout=3600, commits=1):
     return folder
 
 
+def with_code(folder, count, size=20_000, folders=5):
+    """A repository of one job and so many Python files of that size, which it takes along. What was there is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "manifests").mkdir(parents=True)
+    (folder / "plumb.yaml").write_text(PROJECT)
+    for i in range(count):
+        file = folder / "src" / f"part{i % folders}" / f"step{i:05}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        line = f"value_{i} = {i}\n"
+        file.write_text(line * (size // len(line)))
+    spec = {"name": "code", "tasks": [{"task_key": "run", "spark_python_task": {"python_file": "../src/part0/step00000.py"}}]}
+    text = {"apiVersion": "plumb/v1", "kind": "DatabricksJob", "metadata": {"name": "code", "code": ["../src"]}, "spec": spec}
+    (folder / "manifests" / "code.yaml").write_text(json.dumps(text))
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "Code")
+    return folder
+
+
 def change(folder, count, timeout):
     """Commits another timeout for each of the jobs."""
     for i in range(count):

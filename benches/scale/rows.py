@@ -137,6 +137,28 @@ class Plan(Row):
         return [("cpu", share(count, {1_000: 0.3, 10_000: 2.5})), ("mb", memory(count, 250, 10_000)), ("requests", requests)]
 
 
+class Code(Row):
+    name, work = "code", "plan, nothing to do, a job of {} files of 20 KB in 5 folders"
+    full, small, growth = (500, 5_000), (50, 500), ("cpu",)
+
+    def prepare(self, world, count):
+        project = projects.with_code(world.scratch / f"code-{count}", count)
+        return world.applied(project), project
+
+    def run(self, world, count, prepared):
+        sandbox, project = prepared
+        sandbox.forget()
+        ran = world.run(project, "plan", "--detailed-exitcode", url=sandbox.url, says="1 resource up to date")
+        return took(ran, sandbox)
+
+    def restore(self, world, count, prepared):
+        prepared[0].stop()
+
+    def limits(self, count):
+        # The listing of jobs, that of the trees, and one of each folder of the tree: no file is asked for.
+        return [("cpu", share(count, {5_000: 1.5})), ("requests", 12)]
+
+
 class PlanFar(Plan):
     name, work = "plan-50ms", "the same at 50 ms a request, {} jobs"
     growth = ()
@@ -333,4 +355,4 @@ class Emr(Row):
         return [("requests", 150)]
 
 
-ROWS = [Validate, Apply, Plan, PlanFar, Deletes, Change, Creates, History, Embedded, Emr]
+ROWS = [Validate, Apply, Plan, PlanFar, Code, Deletes, Change, Creates, History, Embedded, Emr]

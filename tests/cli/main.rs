@@ -58,6 +58,7 @@ mod scale;
 mod secrets;
 mod selection;
 mod server_filled;
+mod shipped;
 mod sla;
 mod state;
 mod teardown;

@@ -289,6 +289,15 @@ impl World {
             options.extend(["--seed", file.to_str().unwrap()]);
         }
         let sandbox = Sandbox::start(&options);
+        World::on(root, sandbox)
+    }
+
+    /// A world whose workspace runs the Python files of jobs.
+    pub fn running_code() -> World {
+        World::on(tempfile::tempdir().unwrap(), Sandbox::start(&["--run-code"]))
+    }
+
+    fn on(root: tempfile::TempDir, sandbox: Sandbox) -> World {
         let env = vec![
             ("DATABRICKS_HOST".to_owned(), sandbox.url.clone()),
             ("DATABRICKS_TOKEN".to_owned(), TOKEN.to_owned()),
