@@ -7,10 +7,12 @@ use super::left::Left;
 use crate::cli::session::Session;
 use crate::services::code_store::CodeStore;
 use crate::ui::{Failure, Ui};
-use plumb_core::code::{CodeFolder, CodeForm, MOST_BYTES_A_NOTEBOOK, NotebookFormat, header, unfit_code_name};
+use plumb_core::code::{
+    CodeFolder, CodeForm, MOST_BYTES_A_NOTEBOOK, NotebookFormat, bare_path, header, unfit_code_name,
+};
 use plumb_core::detect;
 use plumb_core::import::brought::{
-    BroughtNames, bare_path, brought_name, imports_of, left_because, named_code, runs_of, with_code, with_header,
+    BroughtNames, brought_name, imports_of, left_because, named_code, runs_of, with_code, with_header,
 };
 use plumb_core::kinds::{Kind, Observed};
 use plumb_core::plan::LiveObject;
@@ -215,7 +217,7 @@ impl BroughtCode {
                 _ => !matches!(found.form, CodeForm::Notebook(_)),
             };
             if let Some(value) = seen.spec.pointer_mut(&named.at).filter(|_| fits) {
-                *value = self.relative(file, &found.name).into();
+                *value = named.with(&self.relative(file, &found.name)).into();
                 brought.named.insert(path);
             }
         }
@@ -263,7 +265,7 @@ impl BroughtPaths {
 }
 
 fn stays(path: &str, why: &str) -> String {
-    format!("{} stays where it is, and its manifest names it there: {}", visible(path), visible(why))
+    format!("{} stays where it is: {}", visible(path), visible(why))
 }
 
 /// What a file of the workspace is. `return_export_info` says how a notebook is kept (databricks/cli, libs/filer).

@@ -3,7 +3,7 @@
 //! takes 10 MB of base64; and it makes a notebook of what is one by its name and its first line, and leaves its extension off.
 
 use super::{StoredEntry, StoredSort, odd};
-use plumb_core::code::{CodeForm, CodeReader, NotebookFormat};
+use plumb_core::code::{CodeForm, CodeReader, NotebookFormat, bare_path};
 use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use plumb_model::text::percent_encoded;
 use serde_json::{Value, json};
@@ -11,11 +11,6 @@ use std::collections::BTreeSet;
 
 fn post(verb: &str, body: Value) -> Call {
     Call::set(System::Databricks, Method::Post, format!("/api/2.0/workspace/{verb}"), body)
-}
-
-/// The same path whether or not it is shown with `/Workspace`.
-fn bare(path: &str) -> &str {
-    path.strip_prefix("/Workspace").filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 pub(super) async fn list(service: &dyn Service, path: &str) -> Result<Option<Vec<StoredEntry>>, ServiceError> {
@@ -32,7 +27,7 @@ pub(super) async fn list(service: &dyn Service, path: &str) -> Result<Option<Vec
     for object in objects {
         let at = object["path"].as_str().ok_or_else(|| odd(&call, "an object has no path"))?;
         // What is no folder is listed as itself.
-        if bare(at) == bare(path) {
+        if bare_path(at) == bare_path(path) {
             return Ok(None);
         }
         let sort = object["object_type"].as_str().map(|sort| match sort {
@@ -86,7 +81,7 @@ pub(super) async fn grant(
     path: &str,
     readers: &BTreeSet<CodeReader>,
 ) -> Result<(), ServiceError> {
-    if bare(path).starts_with("/Shared/") {
+    if bare_path(path).starts_with("/Shared/") {
         return Ok(());
     }
     // Who wrote the folder manages it, and must not end up as its reader.

@@ -129,6 +129,11 @@ impl CodeFolder {
     }
 }
 
+/// The same path of a workspace whether or not it is written with `/Workspace`.
+pub fn bare_path(path: &str) -> &str {
+    path.strip_prefix("/Workspace").filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
 /// Whether a text can be the name of a tree.
 pub fn is_hash(text: &str) -> bool {
     text.len() == HASH_DIGITS && is_hex(text)

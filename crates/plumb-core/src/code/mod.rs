@@ -13,7 +13,7 @@ mod stock;
 mod tree;
 
 pub use diff::{TextDifference, difference, first_new_line, line_count};
-pub use folder::{CodeFolder, HASH_DIGITS, TreePlace, is_hash};
+pub use folder::{CodeFolder, HASH_DIGITS, TreePlace, bare_path, is_hash};
 pub use found::{CodeReading, FoundCode, FoundCodeKind, HashedCode, MOST_TEXT, hash_code, is_left_out};
 pub use notebook::{MOST_BYTES_A_NOTEBOOK, header, notebook_endings, notebook_path};
 pub use stock::{CodeStock, StoredTree, TreeState};

@@ -1,7 +1,9 @@
 //! Code that an import brings into the repository: which paths of a spec name it, and what its files are called there.
 
-use crate::code::{CodeForm, NotebookFormat, header, unfit_code_name};
-use plumb_model::schema::{CodeRole, Field, Rules, Shape};
+use crate::code::{CodeForm, NotebookFormat, bare_path, header, unfit_code_name};
+use crate::manifest::{CodeUse, uses_where};
+use plumb_model::schema::{CodeRole, Rules};
+use plumb_model::yaml::{FileId, Limits, Problems, parse};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,74 +15,23 @@ pub struct NamedCode {
     /// The path as it is written.
     pub path: String,
     pub role: CodeRole,
+    place: CodeUse,
+}
+
+impl NamedCode {
+    /// The whole value with another path: `-r ../requirements.txt`.
+    pub fn with(&self, path: &str) -> String {
+        self.place.with(path)
+    }
 }
 
 /// Every absolute path of code in a live spec, in order. What comes out of a repository of git is none.
 pub fn named_code(rules: &Rules, spec: &Value) -> Vec<NamedCode> {
-    let mut found = Vec::new();
-    let of_git = spec.get("git_source").is_some_and(|source| !source.is_null());
-    walk(rules, &rules.root, spec, (String::new(), of_git), &mut found);
-    found
-}
-
-fn walk(rules: &Rules, field: &Field, value: &Value, (at, of_git): (String, bool), found: &mut Vec<NamedCode>) {
-    if let Some(role) = field.rule.code {
-        if !of_git {
-            named(role, value, &at, found);
-        }
-        return;
-    }
-    match (&field.shape, value) {
-        (Shape::List(item), Value::Array(items)) => {
-            for (i, value) in items.iter().enumerate() {
-                walk(rules, item, value, (format!("{at}/{i}"), of_git), found);
-            }
-        }
-        (Shape::Map(_) | Shape::Object(_), Value::Object(map)) => {
-            for (key, value) in map {
-                let inner = match &field.shape {
-                    Shape::Object(index) => rules.of(*index).members.get(key),
-                    Shape::Map(inner) => Some(&**inner),
-                    _ => None,
-                };
-                let Some(inner) = inner else { continue };
-                // What says where the file beside it comes from.
-                let of_git = map.get("source").and_then(Value::as_str).map_or(of_git, |source| source != "WORKSPACE");
-                walk(
-                    rules,
-                    inner,
-                    value,
-                    (format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), of_git),
-                    found,
-                );
-            }
-        }
-        _ => {}
-    }
-}
-
-fn named(role: CodeRole, value: &Value, at: &str, found: &mut Vec<NamedCode>) {
-    match value {
-        Value::String(path) if path.starts_with('/') => {
-            found.push(NamedCode { at: at.to_owned(), path: path.clone(), role });
-        }
-        Value::Array(items) => {
-            for (i, item) in items.iter().enumerate() {
-                named(role, item, &format!("{at}/{i}"), found);
-            }
-        }
-        Value::Object(map) => {
-            if let Some(path) = map.get("destination") {
-                named(role, path, &format!("{at}/destination"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The same path whether or not it is written with `/Workspace`.
-pub fn bare_path(path: &str) -> &str {
-    path.strip_prefix("/Workspace").filter(|rest| rest.starts_with('/')).unwrap_or(path)
+    // JSON is YAML: the one walk that knows where code is named goes over that.
+    let nodes = parse(&spec.to_string(), FileId(0), &Limits::default(), &mut Problems::default());
+    let found = nodes.iter().flat_map(|node| uses_where(node, rules, |path| path.starts_with('/')));
+    let named = |place: CodeUse| NamedCode { at: place.at.clone(), path: place.path.clone(), role: place.role, place };
+    found.map(named).collect()
 }
 
 /// Why a path is left where it is, before anything is asked about it.
@@ -265,12 +216,18 @@ mod tests {
             {"notebook_task": {"notebook_path": "/Users/a@x/load"}, "libraries": [{"whl": "/Volumes/a/b/c/x.whl"}]},
             {"notebook_task": {"notebook_path": "/x", "source": "GIT"}},
             {"spark_python_task": {"python_file": "s3://x/y.py", "parameters": ["/no"]}},
-            {"new_cluster": {"init_scripts": [{"workspace": {"destination": "/Shared/i.sh"}}, {"s3": {"destination": "/no"}}]}}]});
-        let found: Vec<_> = named_code(rules, &spec).into_iter().map(|one| (one.at, one.path)).collect();
+            {"new_cluster": {"init_scripts": [{"workspace": {"destination": "/Shared/i.sh"}}, {"s3": {"destination": "/no"}}]}}],
+            "environments": [{"spec": {"dependencies": ["-r /Shared/need.txt", "/Shared/x.whl", "pandas"]}}]});
+        let named = named_code(rules, &spec);
+        let line = named.iter().find(|one| one.path == "/Shared/need.txt").unwrap();
+        assert_eq!(line.with("../src/need.txt"), "-r ../src/need.txt");
+        let found: Vec<_> = named.into_iter().map(|one| (one.at, one.path)).collect();
         let wanted = [
             ("/tasks/0/notebook_task/notebook_path", "/Users/a@x/load"),
             ("/tasks/0/libraries/0/whl", "/Volumes/a/b/c/x.whl"),
             ("/tasks/3/new_cluster/init_scripts/0/workspace/destination", "/Shared/i.sh"),
+            ("/environments/0/spec/dependencies/0", "/Shared/need.txt"),
+            ("/environments/0/spec/dependencies/1", "/Shared/x.whl"),
         ];
         for (at, path) in wanted {
             assert!(found.contains(&(at.to_owned(), path.to_owned())), "{found:?}");

@@ -6,7 +6,7 @@ use plumb_model::yaml::{Node, Span, Tree};
 
 /// A path of the repository that a manifest names.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct CodeUse {
+pub(crate) struct CodeUse {
     /// Where it stands in the spec, as a JSON pointer.
     pub at: String,
     /// The whole value.
@@ -19,7 +19,7 @@ pub(super) struct CodeUse {
 
 impl CodeUse {
     /// The value with another path.
-    pub(super) fn with(&self, path: &str) -> String {
+    pub(crate) fn with(&self, path: &str) -> String {
         let start = self.value.len() - self.path.len();
         format!("{}{path}", &self.value[..start])
     }
@@ -49,7 +49,12 @@ pub(super) fn can_name(rules: &Rules) -> bool {
 /// Every path of the repository in a spec, in order. Where the code comes out of a repository of git that the job names itself
 /// (`git_source`), paths are relative to that one.
 pub(super) fn uses(spec: &Node, rules: &Rules) -> Vec<CodeUse> {
-    let mut finder = UseFinder { rules, found: Vec::new(), at: String::new() };
+    uses_where(spec, rules, is_of_repository)
+}
+
+/// Every path of that sort in a spec, in order, but for those in a repository of git.
+pub(crate) fn uses_where(spec: &Node, rules: &Rules, is_wanted: fn(&str) -> bool) -> Vec<CodeUse> {
+    let mut finder = UseFinder { rules, is_wanted, found: Vec::new(), at: String::new() };
     let of_git = spec.get("git_source").is_some_and(|source| source.tree != Tree::Null);
     finder.field(spec, &rules.root, of_git);
     finder.found
@@ -57,6 +62,7 @@ pub(super) fn uses(spec: &Node, rules: &Rules) -> Vec<CodeUse> {
 
 struct UseFinder<'r> {
     rules: &'r Rules,
+    is_wanted: fn(&str) -> bool,
     found: Vec<CodeUse>,
     at: String,
 }
@@ -94,7 +100,7 @@ impl UseFinder<'_> {
         match &node.tree {
             Tree::Str(value) => {
                 let path = if role == CodeRole::Dependency { path_of(value) } else { value };
-                if is_of_repository(path) {
+                if (self.is_wanted)(path) {
                     let (at, value, path) = (self.at.clone(), value.clone(), path.to_owned());
                     self.found.push(CodeUse { at, value, path, span: node.span, role });
                 }

@@ -259,6 +259,7 @@ mod warnings;
 mod waves;
 
 pub use adopt::Adopt;
+pub(crate) use code_uses::{CodeUse, uses_where};
 pub use cores::on_threads;
 pub use decisions::{DecisionCount, OpenDecision, decision_lines};
 pub(crate) use document::document_of;
