@@ -567,7 +567,7 @@ fn changes(system: System, request: &Request, answer: &Answer) -> bool {
 
 fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Response {
     let (status, retry_after, error) = (answer.status, answer.retry_after, answer.content.error().map(str::to_owned));
-    let modified = answer.content.modified();
+    let (modified, part) = (answer.content.modified(), answer.content.part());
     let own: Option<Vec<(&'static str, String)>> = answer.content.headers().map(<[_]>::to_vec);
     let (kind, body) = answer.encode();
     let mut builder =
@@ -589,6 +589,9 @@ fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Respons
     }
     if let Some(at) = modified {
         builder = builder.header(header::LAST_MODIFIED, at);
+    }
+    if let Some(part) = part {
+        builder = builder.header(header::CONTENT_RANGE, part);
     }
     if let Some(seconds) = retry_after {
         builder = builder.header(header::RETRY_AFTER, seconds);
