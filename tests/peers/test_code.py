@@ -50,7 +50,7 @@ class Applied(unittest.TestCase):
             self.assertEqual(found, local(path), path)
             seen = w.workspace.get_status(f"{root}/{path}")
             self.assertEqual((seen.object_type, seen.size), (workspace.ObjectType.FILE, len(found)))
-        (task,) = [t for t in self.job("in-workspace").tasks if t.notebook_task]
+        (task,) = [t for t in self.job("in-workspace").tasks if t.task_key == "report"]
         self.assertEqual(task.notebook_task.notebook_path, f"{root}/nb/report")
         seen = w.workspace.get_status(f"{root}/nb/report")
         self.assertEqual((seen.object_type, seen.language), (workspace.ObjectType.NOTEBOOK, workspace.Language.PYTHON))

@@ -80,8 +80,10 @@ pub(super) fn delete(path: &str) -> Call {
     post("delete", json!({ "path": path, "recursive": true })).gone_is_done()
 }
 
-/// Everybody may read what is shared, and whoever writes it too. Elsewhere it takes CAN_READ on the folder; PATCH adds it, and
-/// leaves the others theirs.
+/// Everybody manages what is shared, and everybody what he made (learn.microsoft.com: "Share workspace objects using folders").
+/// Elsewhere it takes CAN_READ on the folder, which holds below it, and no right on those above (docs.databricks.com: "Access
+/// control lists"). PATCH adds it and leaves the others theirs, where PUT would replace them (Permissions API; databricks/cli,
+/// libs/testserver/permissions.go).
 pub(super) async fn grant(
     service: &dyn Service,
     path: &str,

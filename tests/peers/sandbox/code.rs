@@ -4,32 +4,38 @@ use super::Fixture;
 use std::path::Path;
 use std::process::Command;
 
-const PROJECT: &str = "\
+/// A project by the place in which it keeps code.
+const PROJECTS: [(&str, &str); 2] = [("workspace", "/Workspace/Users/ann/code"), ("volume", "/Volumes/main/ops/plumb")];
+
+fn project(name: &str, root: &str) -> String {
+    format!(
+        "\
 apiVersion: plumb/v1
 kind: Project
-metadata: {name: round}
+metadata: {{name: {name}}}
 spec:
   targets:
-    workspace: {default: true, databricks: {code: /Workspace/Users/ann/code}}
-    volume: {databricks: {code: /Volumes/main/ops/plumb}}
-";
+    prod: {{default: true, databricks: {{code: {root}}}}}
+"
+    )
+}
 
-/// A job of one target.
-fn job(target: &str, notebook: &str) -> String {
+/// The job of a project.
+fn job(project: &str, notebooks: &str) -> String {
     format!(
         "\
 apiVersion: plumb/v1
 kind: DatabricksJob
-metadata: {{name: in-{target}, targets: [{target}], code: [../src]}}
+metadata: {{name: in-{project}, code: [../../src]}}
 spec:
-  name: in-{target}
+  name: in-{project}
   run_as: {{user_name: reader@example.com}}
   tasks:
     - task_key: load
       existing_cluster_id: 0101-000000-abcdefgh
-      spark_python_task: {{python_file: ../src/load.py}}
-      libraries: [{{whl: ../dist/*.whl}}, {{jar: ../dist/app.jar}}]
-{notebook}"
+      spark_python_task: {{python_file: ../../src/load.py}}
+      libraries: [{{whl: ../../dist/*.whl}}, {{jar: ../../dist/app.jar}}]
+{notebooks}"
     )
 }
 
@@ -40,11 +46,14 @@ fn write(folder: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     };
-    put("plumb.yaml", PROJECT.as_bytes());
-    let notebook = "    - task_key: report\n      existing_cluster_id: 0101-000000-abcdefgh\n      notebook_task: {notebook_path: ../nb/report.py}\n";
-    let book = "    - task_key: book\n      existing_cluster_id: 0101-000000-abcdefgh\n      notebook_task: {notebook_path: ../nb/book.ipynb}\n";
-    put("manifests/workspace.yaml", job("workspace", &format!("{notebook}{book}")).as_bytes());
-    put("manifests/volume.yaml", job("volume", "").as_bytes());
+    let notebook = "    - task_key: report\n      existing_cluster_id: 0101-000000-abcdefgh\n      notebook_task: {notebook_path: ../../nb/report.py}\n";
+    let book = "    - task_key: book\n      existing_cluster_id: 0101-000000-abcdefgh\n      notebook_task: {notebook_path: ../../nb/book.ipynb}\n";
+    let notebooks = format!("{notebook}{book}");
+    for (name, root) in PROJECTS {
+        put(&format!("{name}/plumb.yaml"), project(name, root).as_bytes());
+        let notebooks = if name == "volume" { "" } else { &notebooks };
+        put(&format!("{name}/manifests/job.yaml"), job(name, notebooks).as_bytes());
+    }
     put("nb/report.py", b"# Databricks notebook source\nx = 1\n\n# COMMAND ----------\n\ny = 2\n");
     let cell = r#"{"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [], "source": "print(1)"}"#;
     let text = format!(r#"{{"cells": [{cell}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 5}}"#);
@@ -69,13 +78,13 @@ async fn databricks_own_sdk_reads_back_the_code_that_was_applied() {
         write(folder.path());
         let git = Command::new("git").args(["init", "--quiet"]).current_dir(&folder).status().unwrap();
         assert!(git.success());
-        for target in ["workspace", "volume"] {
+        for (name, _) in PROJECTS {
             let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
             command.env_clear().env("HOME", folder.path()).env("PATH", std::env::var_os("PATH").unwrap());
             command.env("DATABRICKS_HOST", &url).env("DATABRICKS_TOKEN", "t");
-            let ran = command.args(["apply", "--yes", "--target", target]).current_dir(&folder).output().unwrap();
+            let ran = command.args(["apply", "--yes"]).current_dir(folder.path().join(name)).output().unwrap();
             let said = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-            assert!(ran.status.success(), "{target}: {said}");
+            assert!(ran.status.success(), "{name}: {said}");
         }
         let setup = Command::new("sh").arg(peers.join("setup.sh")).output().unwrap();
         assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));

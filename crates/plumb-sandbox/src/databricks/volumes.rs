@@ -225,7 +225,8 @@ mod tests {
             let path = "/api/2.0/fs/files/Volumes/c/s/v/a";
             let mut request = Request::internal("GET", path, "me@example.com", Value::Null);
             request.raw.path = path.to_owned();
-            request.raw.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            request.raw.headers =
+                headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             route(&mut store, &request).map(reply::answer).map_err(|error| error.status)
         };
         let epoch = "Thu, 01 Jan 1970 00:00:00 GMT";
@@ -233,7 +234,10 @@ mod tests {
         assert_eq!((part.status, part.content.part().as_deref()), (206, Some("bytes 2-4/10")));
         assert!(matches!(&part.content, crate::answer::Content::File { bytes, .. } if bytes == b"234"), "{part:?}");
         assert_eq!(get(&[("range", "bytes=10-")]).unwrap_err(), 416);
-        assert_eq!(get(&[("range", "bytes=0-"), ("if-unmodified-since", "Fri, 02 Jan 1970 00:00:00 GMT")]).unwrap_err(), 412);
+        assert_eq!(
+            get(&[("range", "bytes=0-"), ("if-unmodified-since", "Fri, 02 Jan 1970 00:00:00 GMT")]).unwrap_err(),
+            412
+        );
         assert_eq!(get(&[("range", "bytes=9-3")]).unwrap().status, 200);
     }
 
