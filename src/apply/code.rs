@@ -8,15 +8,15 @@ use super::send::CallFailure;
 use super::{Ended, Shared, send};
 use crate::observe::code::{self as seen, SeenTree};
 use crate::observe::{self, UnwatchedRead};
-use crate::services::code_store::{CodeStore, WIDTH, content_hash, each, is_same};
+use crate::services::code_store::{CodeStore, WIDTH, content_hash, each, is_same, too_large_to_read};
 use bytes::Bytes;
 use plumb_core::code::{CodeAct, CodeFile, CodeFolder, CodeForm, CodeReader, CodeStep, CodeTree};
 use plumb_core::plan::Change;
 use plumb_model::call::{Answer, ByteSink, Call, Sending, Service, ServiceError, System};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// How many megabytes of files are held at once, but for one file that is larger.
@@ -38,7 +38,8 @@ pub(super) async fn run(shared: &Arc<Shared>, index: usize, step: &CodeStep) -> 
     let noting: Arc<dyn Service> = Arc::new(Noting { inner: service, shared: shared.clone(), index });
     let folder = shared.code_folder.clone();
     let store = CodeStore::new(noting.clone(), &folder);
-    let act = Act { shared: shared.clone(), index, store, service: noting, folder, hash: step.hash.clone() };
+    let (hash, unread) = (step.hash.clone(), Arc::default());
+    let act = Act { shared: shared.clone(), index, store, service: noting, folder, hash, unread };
     let (mut sent, mut unverified) = (Vec::new(), None);
     let ended = match &step.does {
         CodeAct::Upload { tree, readers } => {
@@ -135,6 +136,8 @@ struct Act {
     service: Arc<dyn Service>,
     folder: CodeFolder,
     hash: String,
+    /// The files that are too large to be read back.
+    unread: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What becomes of a file of the tree.
@@ -217,7 +220,12 @@ impl Act {
         let marker = self.folder.file(&self.hash, &CodeFolder::marker(readers));
         let index = Bytes::from(seen::index_text(tree));
         self.write(&marker, &marker, CodeForm::File, &index).await?;
-        Ok(granted)
+        let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unread = unread.into_iter().map(|path| {
+            format!("{path} was accepted, and cannot be read back: the workspace does not give back files of its size")
+        });
+        let open: Vec<String> = granted.into_iter().chain(unread).collect();
+        Ok((!open.is_empty()).then(|| open.join("; ")))
     }
 
     /// Makes the folders of the tree. Those in between are made with those below them.
@@ -287,7 +295,7 @@ impl Act {
         if content_hash(path, &bytes).as_ref() != Ok(&file.hash) {
             return Err(Stopped::Stale(vec![format!("{path} is no longer what was planned")]));
         }
-        if todo == Todo::Look && is_notebook && self.is_there(&stored, file.form, &bytes).await? {
+        if todo == Todo::Look && is_notebook && self.is_there(&stored, file.form, &bytes).await? == Some(true) {
             return Ok(false);
         }
         let named = self.folder.file(&self.hash, path);
@@ -305,13 +313,14 @@ impl Act {
         match came {
             Ok(()) if file.form == CodeForm::Archive => Ok(content_hash(stored, &whole).as_ref() == Ok(&file.hash)),
             Ok(()) => Ok(hashing.digits() == file.hash),
-            Err(fault) if fault.is_gone() => Ok(false),
+            // What cannot be read is not believed.
+            Err(fault) if fault.is_gone() || too_large_to_read(&fault).is_some() => Ok(false),
             Err(fault) => Err(self.failed(fault, stored, Tried::Read).await),
         }
     }
 
-    /// Whether these bytes stand there.
-    async fn is_there(&self, stored: &str, form: CodeForm, bytes: &Bytes) -> Result<bool, Stopped> {
+    /// Whether these bytes stand there; `None` where so many bytes stand there and are not given back.
+    async fn is_there(&self, stored: &str, form: CodeForm, bytes: &Bytes) -> Result<Option<bool>, Stopped> {
         let (mut hashing, mut whole) = (Hashing::default(), Vec::new());
         let is_notebook = matches!(form, CodeForm::Notebook(_));
         let came = match is_notebook {
@@ -319,14 +328,18 @@ impl Act {
             false => self.store.read(stored, form, &mut hashing).await,
         };
         match came {
-            Ok(()) if is_notebook => Ok(is_same(bytes, &whole, form)),
+            Ok(()) if is_notebook => Ok(Some(is_same(bytes, &whole, form))),
             Ok(()) => {
                 let mut wanted = Hashing::default();
                 wanted.take(bytes);
-                Ok(wanted.digits() == hashing.digits())
+                Ok(Some(wanted.digits() == hashing.digits()))
             }
-            Err(fault) if fault.is_gone() => Ok(false),
-            Err(fault) => Err(self.failed(fault, stored, Tried::Read).await),
+            Err(fault) if fault.is_gone() => Ok(Some(false)),
+            Err(fault) => match too_large_to_read(&fault) {
+                Some(told) if told.is_none_or(|told| told == bytes.len() as u64) => Ok(None),
+                Some(_) => Ok(Some(false)),
+                None => Err(self.failed(fault, stored, Tried::Read).await),
+            },
         }
     }
 
@@ -337,9 +350,13 @@ impl Act {
         match came {
             Err(fault) if !fault.may_have_happened() => Err(self.failed(fault, named, Tried::Write).await),
             came => match (self.is_there(stored, form, bytes).await, came) {
-                (Ok(true), _) => Ok(()),
+                (Ok(Some(true)), _) => Ok(()),
+                (Ok(None), Ok(())) => {
+                    self.unread.lock().unwrap_or_else(PoisonError::into_inner).insert(stored.to_owned());
+                    Ok(())
+                }
                 (_, Err(fault)) => Err(self.failed(fault, named, Tried::Write).await),
-                (Ok(false), Ok(())) => {
+                (Ok(Some(false)), Ok(())) => {
                     let why =
                         format!("{stored} was written and accepted, and what can be read there is something else");
                     Err(Stopped::Failed(CallFailure { why, call: send::Stands::Done }))

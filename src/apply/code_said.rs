@@ -1,6 +1,6 @@
 //! What a fault means for code, and what can be done about it.
 
-use crate::services;
+use crate::services::{self, code_store::says_too_large};
 use plumb_core::code::CodeFolder;
 use plumb_model::call::{Service, ServiceError};
 
@@ -56,14 +56,12 @@ fn no_right(who: &str, folder: &CodeFolder, path: &str, tried: Tried) -> String 
 /// What a refusal means, where that is known.
 fn meaning(status: u16, code: &str, message: &str, path: &str) -> Option<String> {
     let has = |words: &[&str]| words.iter().any(|word| code.contains(word) || message.contains(word));
-    // "File size imported is (11396743 bytes), exceeded max size (10485760 bytes)" (terraform-provider-databricks, issue 4077).
-    let is_size = has(&["SIZE_EXCEEDED", "exceeded max size", "size exceeded limit", "Size exceeds"]);
     if code == "MAX_CHILD_NODE_SIZE_EXCEEDED" || has(&["QUOTA", "RESOURCE_LIMIT_EXCEEDED"]) || status == 507 {
         return Some(format!(
             "there is no room for {path}: delete what is not needed there, or name another place in `databricks.code`"
         ));
     }
-    if status == 413 || is_size {
+    if status == 413 || says_too_large(code, message) {
         return Some(format!(
             "{path} is larger than this place takes: make it smaller, or keep code in a volume (`databricks.code: /Volumes/…`)"
         ));

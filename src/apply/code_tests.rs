@@ -11,7 +11,7 @@ use plumb_core::code::{CODE, CodeAct, CodeFolder, CodeReader, CodeStep, CodeTree
 use plumb_core::plan::outcome::Ended;
 use plumb_core::plan::{Action, Change};
 use plumb_model::address::Address;
-use plumb_model::call::{Call, Method};
+use plumb_model::call::{Call, Method, ServiceError};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -154,6 +154,7 @@ async fn only_what_is_damaged_is_written_and_what_is_foreign_goes() {
         stage.workspace.put(&stage.path("src/json.py"), "FILE", "raise\n");
         stage.workspace.put(&stage.path("json"), "DIRECTORY", "");
         stage.workspace.put(&stage.path("json/__init__.py"), "FILE", "raise\n");
+        stage.workspace.put(&stage.path("src/__pycache__"), "DIRECTORY", "");
         assert!(stage.upload().await.is_done());
         assert_eq!(stage.files(), stage.whole(), "{root:?}");
         let writes = stage.writes();
@@ -161,6 +162,7 @@ async fn only_what_is_damaged_is_written_and_what_is_foreign_goes() {
         assert_eq!((named("app.whl"), named("report")), (0, 0), "{writes:#?}");
         let nodes = stage.workspace.nodes.lock().unwrap();
         assert_eq!(nodes[&stage.path("src/load.py")].bytes, "import lib\n");
+        assert!(nodes.contains_key(&stage.path("src/__pycache__")), "a run may be reading it");
         assert!(!nodes.contains_key(&stage.path("json")), "{root:?}");
     }
 }
@@ -229,6 +231,47 @@ async fn what_is_written_is_read_back() {
         assert!(why(&ended).contains("load.py was written and accepted"), "{ended:?}");
         assert!(!stage.workspace.files().iter().any(|path| path.contains("/.plumb-")));
     }
+}
+
+/// The refusal to give a file back that has so many bytes.
+fn too_large(bytes: usize) -> ServiceError {
+    let mut fault = refused(400, "BAD_REQUEST");
+    if let ServiceError::Refused { message, .. } = &mut fault {
+        *message = format!("File size imported is ({bytes} bytes), exceeded max size (10485760 bytes)");
+    }
+    fault
+}
+
+#[tokio::test]
+async fn what_is_too_large_to_be_read_back_is_told_by_its_size() {
+    let is_read = |call: &Call| call.path.ends_with("export") && call.line().contains("app.whl");
+    let size = SampleCode::usual().0["dist/app.whl"].len();
+    let stage = CodeStage::at(None);
+    stage.workspace.goes_wrong(move |call, _| is_read(call).then(|| Mishap::Before(too_large(size))));
+    let ended = stage.upload().await;
+    let Ended::Done { unverified: Some(said), .. } = &ended else { panic!("{ended:?}") };
+    assert!(said.contains("dist/app.whl was accepted, and cannot be read back"), "{said}");
+    assert_eq!(stage.files(), stage.whole());
+    // What has no marker is not believed, and written anew.
+    let marker = stage.path(&CodeFolder::marker(&stage.readers));
+    stage.workspace.nodes.lock().unwrap().remove(&marker);
+    stage.writes();
+    assert!(stage.upload().await.is_done());
+    assert!(stage.writes().iter().any(|line| line.contains("app.whl")));
+    // Of another size it is something else, and without an answer to the write nothing is known of it.
+    let stage = CodeStage::at(None);
+    stage.workspace.goes_wrong(move |call, _| is_read(call).then(|| Mishap::Before(too_large(size + 1))));
+    let ended = stage.upload().await;
+    assert!(why(&ended).contains("app.whl was written and accepted, and what can be read there is something else"));
+    let stage = CodeStage::at(None);
+    stage.workspace.goes_wrong(move |call, _| {
+        let is_write = call.path.contains("import-file") && call.line().contains("app.whl");
+        let write = is_write.then(|| Mishap::After(lost()));
+        write.or(is_read(call).then(|| Mishap::Before(too_large(size))))
+    });
+    let ended = stage.upload().await;
+    assert!(matches!(ended, Ended::Unknown { .. }), "{ended:?}");
+    assert!(!stage.workspace.files().iter().any(|path| path.contains("/.plumb-")));
 }
 
 #[tokio::test]

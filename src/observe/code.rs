@@ -96,6 +96,9 @@ pub(crate) fn trees(folder: &CodeFolder, entries: &[StoredEntry]) -> BTreeMap<St
     trees
 }
 
+/// The folder that Python keeps for itself.
+const PYTHON_CACHE: &str = "__pycache__";
+
 /// What is in a tree.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SeenTree {
@@ -143,6 +146,10 @@ fn compare(tree: &CodeTree, listed: BTreeMap<String, Vec<StoredEntry>>) -> SeenT
     for (at, entry) in listed.iter().flat_map(|(at, entries)| entries.iter().map(move |entry| (at, entry))) {
         let path = if at.is_empty() { entry.name.clone() } else { format!("{at}/{}", entry.name) };
         let is_folder = entry.sort == Some(StoredSort::Folder);
+        // Python writes there what it made of the files beside it, whenever a run may write.
+        if entry.name == PYTHON_CACHE && is_folder && !folders.contains(&path) {
+            continue;
+        }
         if at.is_empty() && CodeFolder::is_marker(&entry.name) && !is_folder {
             seen.state.markers.insert(path);
             whole_since = whole_since.max(entry.modified);

@@ -118,6 +118,32 @@ async fn what_is_not_as_it_was_is_told() {
 }
 
 #[tokio::test]
+async fn what_python_keeps_for_itself_is_not_looked_at() {
+    for root in PLACES {
+        let (workspace, code) = (FakeWorkspace::new(), sample());
+        write(&workspace, &code, root).await;
+        let folder = code.code(root).folder;
+        let path = |rest: &str| folder.file(&code.tree().hash, rest).trim_start_matches("/Workspace").to_owned();
+        for (at, sort) in [
+            ("__pycache__", "DIRECTORY"),
+            ("src/__pycache__", "DIRECTORY"),
+            ("src/__pycache__/load.cpython-311.pyc", "FILE"),
+        ] {
+            workspace.put(&path(at), sort, "made by a run");
+        }
+        let stock = stocked(&workspace, &desired(&code, root)).await;
+        assert!(state(&stock, &code).is_whole(&BTreeSet::new()), "{root:?}: {:?}", state(&stock, &code));
+        // A file of the name is none of Python's, nor is what stands elsewhere.
+        workspace.nodes.lock().unwrap().remove(&path("__pycache__"));
+        workspace.put(&path("__pycache__"), "FILE", "");
+        workspace.put(&path("src/load.pyc"), "FILE", "");
+        let stock = stocked(&workspace, &desired(&code, root)).await;
+        let wanted = BTreeSet::from(["__pycache__".to_owned(), "src/load.pyc".to_owned()]);
+        assert_eq!(state(&stock, &code).foreign, wanted, "{root:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_where_a_notebook_belongs_is_missing() {
     let (workspace, code) = (FakeWorkspace::new(), SampleCode::usual());
     write(&workspace, &code, None).await;

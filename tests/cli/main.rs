@@ -13,6 +13,7 @@ mod basics;
 mod board;
 mod ci;
 mod ci_drift;
+mod code_rights;
 mod compute;
 mod cost;
 mod cost_keep;

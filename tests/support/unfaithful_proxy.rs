@@ -28,6 +28,10 @@ pub struct Tricks {
     pub unknown: bool,
     /// Jobs have their defaults spelled out.
     pub defaults: bool,
+    /// Listings say neither how large files are nor when they were written.
+    pub bare_files: bool,
+    /// Of a hundred downloads, how many end in their middle.
+    pub cuts: u64,
 }
 
 /// What became of a request.
@@ -130,7 +134,12 @@ impl Proxy {
         let Some(request) = read(&mut stream).await else { return };
         let tricks = self.0.lock().unwrap().tricks;
         let (line, write) = what(&request);
-        let wrong = if request.target.starts_with("/auth/") { None } else { self.wrong(write, tricks) };
+        let is_download = ["/workspace/export?", "/fs/files/"].iter().any(|path| request.target.contains(path));
+        let wrong = match () {
+            () if request.target.starts_with("/auth/") => None,
+            () if is_download && !write && self.draw(100) < tricks.cuts => Some(Wrong::Truncates),
+            () => self.wrong(write, tricks),
+        };
         let reaches = !matches!(wrong, Some(Wrong::Fails(_, false) | Wrong::Drops(false)));
         let answer = if reaches { Some(forward(client, upstream, &request).await) } else { None };
         let passed = Passed { line, write, status: answer.as_ref().map(|a| a.0), faithful: wrong.is_none() };
@@ -149,6 +158,8 @@ impl Proxy {
         if status == 200
             && !is_airflow
             && !write
+            // What is in a file is nobody's to change.
+            && !is_download
             && let Ok(mut json) = serde_json::from_slice::<Value>(&body)
         {
             mangle(&mut json, "", tricks);
@@ -259,6 +270,10 @@ fn mangle(value: &mut Value, name: &str, tricks: Tricks) {
                 Value::String(text) => text.is_empty(),
                 _ => false,
             };
+            if tricks.bare_files && members.contains_key("path") {
+                members
+                    .retain(|name, _| !["size", "file_size", "modified_at", "last_modified"].contains(&name.as_str()));
+            }
             if tricks.leaves_out {
                 members.retain(|_, value| !is_empty(value));
             } else if tricks.nulls {

@@ -19,6 +19,8 @@ pub enum Content {
     File {
         bytes: Vec<u8>,
         modified: i64,
+        /// Of a part: which one, as `Content-Range` has it.
+        part: Option<String>,
     },
     /// As AWS sends it: under the media type of the protocol, the name of an error in a header of its own.
     Amazon {
@@ -51,12 +53,33 @@ impl Content {
         }
     }
 
+    /// Which part of a file it is.
+    pub fn part(&self) -> Option<String> {
+        match self {
+            Content::File { part, .. } => part.clone(),
+            _ => None,
+        }
+    }
+
     /// When a download was changed, as `Last-Modified` has it (RFC 9110, section 5.6.7).
     pub fn modified(&self) -> Option<String> {
         let Content::File { modified, .. } = self else { return None };
         let at = jiff::Timestamp::from_millisecond(*modified).ok()?.to_zoned(jiff::tz::TimeZone::UTC);
         Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
     }
+}
+
+/// What a `Range` asks of so many bytes: from, and to without that one. What cannot be read is passed over (RFC 9110,
+/// section 14.2), and so are several ranges, which S3 does not support.
+pub fn span(range: &str, length: usize) -> Option<(usize, usize)> {
+    let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
+    if from.is_empty() {
+        let last: usize = to.parse().ok()?;
+        return Some(if last == 0 { (length, length) } else { (length.saturating_sub(last), length) });
+    }
+    let from: usize = from.parse().ok()?;
+    let to = if to.is_empty() { length } else { to.parse::<usize>().ok().filter(|to| *to >= from)?.saturating_add(1) };
+    Some((from, to.min(length)))
 }
 
 /// An answer.

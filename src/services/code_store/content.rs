@@ -1,6 +1,7 @@
 //! What bytes are the same code.
 
 use plumb_core::code::{CodeForm, FoundCode, FoundCodeKind, NotebookFormat, hash_code};
+use plumb_model::call::ServiceError;
 use serde_json::Value;
 use std::io::Cursor;
 
@@ -21,6 +22,22 @@ pub fn is_same(wrote: &[u8], read: &[u8], form: CodeForm) -> bool {
         }
         CodeForm::Notebook(_) => wrote == read || source_cells(wrote) == source_cells(read),
     }
+}
+
+/// Whether a refusal says that something is larger than is taken or given.
+pub fn says_too_large(code: &str, message: &str) -> bool {
+    // "File size imported is (459418279 bytes), exceeded max size (10485760 bytes)", of an import and of an export
+    // (terraform-provider-databricks, issue 4077; databricks/cli, issue 3691). Of notebooks: "Size exceeds 10485760 bytes",
+    // "Notebook size exceeded limit" (databrickslabs/migrate, pull request 292), MAX_NOTEBOOK_SIZE_EXCEEDED.
+    let words = ["SIZE_EXCEEDED", "exceeded max size", "size exceeded limit", "Size exceeds"];
+    words.iter().any(|word| code.contains(word) || message.contains(word))
+}
+
+/// A file that is there and larger than is given back, by the refusal to give it: how many bytes it has, where that is said.
+pub fn too_large_to_read(fault: &ServiceError) -> Option<Option<u64>> {
+    let ServiceError::Refused { code, message, .. } = fault else { return None };
+    let told = || message.split_once("is (")?.1.split_once(" bytes)")?.0.parse().ok();
+    says_too_large(code, message).then(told)
 }
 
 /// The cells of a notebook in source form, without blank ends.

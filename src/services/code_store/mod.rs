@@ -11,7 +11,7 @@ pub(crate) mod sample;
 mod volume;
 mod workspace;
 
-pub use content::{content_hash, is_same};
+pub use content::{content_hash, is_same, says_too_large, too_large_to_read};
 
 use bytes::Bytes;
 use plumb_core::code::{CodeFolder, CodeForm, CodeReader};

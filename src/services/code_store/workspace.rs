@@ -1,6 +1,6 @@
 //! A folder of the workspace: the Workspace API, and the endpoint by which databricks/cli writes files
-//! (libs/filer/workspace_files_client.go). It takes raw bytes of any size that the workspace takes, where `workspace/import`
-//! takes 10 MB of base64; and it makes a notebook of what is one by its name and its first line, and leaves its extension off.
+//! (libs/filer/workspace_files_client.go). It takes raw bytes, 500 MB of them (databricks/cli, pull requests 879 and 1795), where
+//! `workspace/import` takes 10 MB of base64; and it makes a notebook of what is one by its name and its first line, and leaves its extension off.
 
 use super::{StoredEntry, StoredSort, odd};
 use plumb_core::code::{CodeForm, CodeReader, NotebookFormat, bare_path};
@@ -57,7 +57,8 @@ pub(super) fn write(path: &str) -> Call {
     Call { method: Method::Post, ..call }
 }
 
-/// With `direct_download` there is no limit of 10 MB (databricks/cli, bundle/deploy/filer.go).
+/// Larger files than 10 MB were refused in 2025, with `direct_download` too (databricks/cli, issue 3691), and are said to be given
+/// since (bundle/deploy/filer.go): [`too_large_to_read`](super::too_large_to_read) tells the refusal.
 pub(super) fn read(path: &str, form: CodeForm) -> Call {
     let format = match form {
         CodeForm::Notebook(NotebookFormat::Jupyter) => "JUPYTER",
@@ -74,8 +75,10 @@ pub(super) fn delete(path: &str) -> Call {
     post("delete", json!({ "path": path, "recursive": true })).gone_is_done()
 }
 
-/// Everybody may read what is shared, and whoever writes it too. Elsewhere it takes CAN_READ on the folder; PATCH adds it, and
-/// leaves the others theirs.
+/// Everybody manages what is shared, and everybody what he made (learn.microsoft.com: "Share workspace objects using folders").
+/// Elsewhere it takes CAN_READ on the folder, which holds below it, and no right on those above (docs.databricks.com: "Access
+/// control lists"). PATCH adds it and leaves the others theirs, where PUT would replace them (Permissions API; databricks/cli,
+/// libs/testserver/permissions.go).
 pub(super) async fn grant(
     service: &dyn Service,
     path: &str,

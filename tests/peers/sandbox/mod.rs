@@ -1,5 +1,6 @@
 //! The sandbox over real sockets: its habits, its faults, its log, and Databricks' own SDK as a client.
 
+mod code;
 mod requests;
 mod rounds;
 

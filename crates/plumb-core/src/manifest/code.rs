@@ -1,5 +1,6 @@
 //! The code that manifests name: paths of the repository become paths in a tree that a hash names.
 
+use super::code_check::jar_in_workspace;
 use super::code_uses::{CodeUse, can_name, is_of_repository, uses};
 use super::{Files, KeptSpec, ManifestSource, PROJECT_FILE, Vault, Warning};
 use crate::code::{
@@ -130,6 +131,8 @@ pub(super) struct CodeTarget<'a> {
     pub keep_days: u32,
     /// Whether `databricks.code` says where.
     pub is_chosen: bool,
+    /// Whether it is the emulator, whose clusters take everything.
+    pub is_sandbox: bool,
     /// The values whose beginning is a variable's.
     pub of_variables: &'a BTreeSet<Span>,
     /// Whether the manifests are of an earlier commit.
@@ -156,6 +159,10 @@ pub(super) fn resolve(
         problem
             .help("set `databricks.code` of the target: a folder or a volume that only whoever applies may write to");
         noted.push(("code-folder", problem));
+    }
+    if !folder.is_volume() && !target.is_sandbox {
+        let jars = named.requests.iter().filter_map(|request| jar_in_workspace(&request.uses));
+        noted.extend(jars.map(|problem| ("jar-in-workspace", problem)));
     }
     // What was applied once explains: what its commit does not have, such as a wheel that CI built, is not known.
     let mut forgiven = Problems::default();

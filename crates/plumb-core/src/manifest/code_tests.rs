@@ -421,6 +421,35 @@ fn code_where_others_may_write_is_warned_of_once() {
 }
 
 #[test]
+fn a_jar_that_would_be_kept_in_the_workspace_is_warned_of() {
+    let task = |libraries: &str| {
+        job(
+            "a",
+            &format!(
+                "  tasks: [{{task_key: t, existing_cluster_id: c, spark_jar_task: {{main_class_name: M}}, libraries: [{libraries}]}}]\n"
+            ),
+        )
+    };
+    let warned = |target: &str, libraries: &str| {
+        let files = [("manifests/a.yaml", task(libraries)), ("dist/a.jar", "jar".to_owned())];
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let desired = read(target, &files).unwrap_or_else(|e| panic!("{:?}", e.problems));
+        let jars = desired.noted.iter().filter(|(rule, _)| *rule == "jar-in-workspace");
+        jars.map(|(_, problem)| (problem.message.clone(), problem.span.is_some())).collect::<Vec<_>>()
+    };
+    let said = "`../dist/a.jar` would be kept in the workspace, from where most clusters install no jar".to_owned();
+    assert_eq!(warned("prod", "{whl: ../dist/etl-1.0.whl}, {jar: ../dist/a.jar}"), [(said, true)]);
+    for (target, libraries) in [
+        ("volume", "{jar: ../dist/a.jar}"),
+        ("sandbox", "{jar: ../dist/a.jar}"),
+        ("prod", "{jar: /Volumes/main/ops/plumb/a.jar}"),
+        ("prod", "{whl: ../dist/etl-1.0.whl}"),
+    ] {
+        assert_eq!(warned(target, libraries), [], "{target}: {libraries}");
+    }
+}
+
+#[test]
 fn code_is_kept_where_the_target_says_for_each_developer() {
     let folder = |target: &str| {
         let desired = read(target, &[("manifests/a.yaml", &python("a", "../src/load.py"))]);

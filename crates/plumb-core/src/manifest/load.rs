@@ -222,6 +222,7 @@ fn run(
         folder: code_folder(&project, &target, user.as_deref()),
         keep_days: code_check::keep_days(&project).unwrap_or_default(),
         is_chosen,
+        is_sandbox: target.sandbox,
         of_variables: &expander.paths_of_variables,
         earlier,
     };

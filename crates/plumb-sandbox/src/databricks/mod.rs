@@ -9,6 +9,7 @@ mod compliance;
 mod dbfs;
 pub(crate) mod defaults;
 mod fields;
+mod grants;
 pub(crate) mod identity;
 mod job_limits;
 mod jobs;
@@ -66,6 +67,7 @@ pub(crate) struct DatabricksState {
     pub streams: BTreeMap<i64, dbfs::Stream>,
     /// What is below `/Volumes`.
     pub volumes: tree::Tree,
+    pub grants: grants::Grants,
     /// New objects that listings still leave out.
     pub unlisted: BTreeMap<String, paging::Unlisted>,
 }
@@ -124,6 +126,7 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
             workspace::import_file(store, request)
         }
         ("2.0", ["fs", kind @ ("files" | "directories"), ..]) => volumes::handle(store, request, kind),
+        ("2.1", ["unity-catalog", what, kind, name]) => grants::handle(store, request, what, kind, name),
         ("2.0", ["dbfs", verb]) => dbfs::handle(store, request, verb),
         ("2.0", ["secrets", rest @ ..]) => secrets::handle(store, request, rest),
         ("2.0", ["sql", "warehouses", rest @ ..]) => warehouses::handle(store, request, rest),

@@ -17,6 +17,12 @@ pub fn bytes(bytes: &[u8], modified: i64) -> Value {
     json!({ MARK: 200, "content": STANDARD.encode(bytes), "modified": modified })
 }
 
+/// A part of a file: the first of its bytes, and how many there are of all.
+pub fn part(bytes: &[u8], from: usize, all: usize, modified: i64) -> Value {
+    let part = format!("bytes {from}-{}/{all}", from + bytes.len().saturating_sub(1));
+    json!({ MARK: 206, "content": STANDARD.encode(bytes), "modified": modified, "part": part })
+}
+
 /// A status without a body.
 pub fn empty(status: u16) -> Handled {
     Ok(json!({ MARK: status }))
@@ -34,7 +40,8 @@ pub fn answer(value: Value) -> Answer {
     };
     if let Some(content) = value["content"].as_str() {
         let bytes = STANDARD.decode(content).unwrap_or_default();
-        let content = Content::File { bytes, modified: value["modified"].as_i64().unwrap_or_default() };
+        let modified = value["modified"].as_i64().unwrap_or_default();
+        let content = Content::File { bytes, modified, part: value["part"].as_str().map(str::to_owned) };
         return Answer { status, content, retry_after: None };
     }
     match value.get("body") {

@@ -8,6 +8,7 @@ use super::{
     tree::{TreeEntry, clean},
 };
 use crate::{
+    answer::span,
     errors::{ApiError, Handled},
     request::{Request, decode},
     store::Store,
@@ -88,9 +89,21 @@ fn write(store: &mut Store, path: &str, bytes: &[u8], now: i64) -> Handled {
     reply::empty(204)
 }
 
-fn download(store: &mut Store, _: &Request, path: &str) -> Handled {
+fn download(store: &mut Store, request: &Request, path: &str) -> Handled {
     let (bytes, modified) = file(store, path)?;
-    Ok(reply::bytes(&bytes, modified))
+    let Some((from, to)) = request.raw.header("range").and_then(|range| span(range, bytes.len())) else {
+        return Ok(reply::bytes(&bytes, modified));
+    };
+    // A part of what has been changed meanwhile is none of what was begun (databricks-sdk-py, files).
+    let since = request.raw.header("if-unmodified-since");
+    let at = reply::answer(reply::bytes(&[], modified)).content.modified();
+    if since.is_some() && since != at.as_deref() {
+        return Err(ApiError::new(412, "PRECONDITION_FAILED", format!("{path} was changed.")));
+    }
+    if from >= to {
+        return Err(ApiError::new(416, "INVALID_RANGE", format!("{path} has {} bytes.", bytes.len())));
+    }
+    Ok(reply::part(&bytes[from..to], from, bytes.len(), modified))
 }
 
 fn delete(store: &mut Store, _: &Request, path: &str) -> Handled {
@@ -202,6 +215,30 @@ mod tests {
         ] {
             assert_eq!(status(ask(&mut store, method, path, b"")), expected, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_told_from_the_whole() {
+        let mut store = Store::new(Clock::Fixed(0));
+        ask(&mut store, "PUT", "files/Volumes/c/s/v/a", b"0123456789").unwrap();
+        let mut get = |headers: &[(&str, &str)]| {
+            let path = "/api/2.0/fs/files/Volumes/c/s/v/a";
+            let mut request = Request::internal("GET", path, "me@example.com", Value::Null);
+            request.raw.path = path.to_owned();
+            request.raw.headers =
+                headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            route(&mut store, &request).map(reply::answer).map_err(|error| error.status)
+        };
+        let epoch = "Thu, 01 Jan 1970 00:00:00 GMT";
+        let part = get(&[("range", "bytes=2-4"), ("if-unmodified-since", epoch)]).unwrap();
+        assert_eq!((part.status, part.content.part().as_deref()), (206, Some("bytes 2-4/10")));
+        assert!(matches!(&part.content, crate::answer::Content::File { bytes, .. } if bytes == b"234"), "{part:?}");
+        assert_eq!(get(&[("range", "bytes=10-")]).unwrap_err(), 416);
+        assert_eq!(
+            get(&[("range", "bytes=0-"), ("if-unmodified-since", "Fri, 02 Jan 1970 00:00:00 GMT")]).unwrap_err(),
+            412
+        );
+        assert_eq!(get(&[("range", "bytes=9-3")]).unwrap().status, 200);
     }
 
     #[test]

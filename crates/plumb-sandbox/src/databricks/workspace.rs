@@ -194,8 +194,16 @@ fn status(store: &Store, request: &Request) -> Handled {
     Ok(answer)
 }
 
-/// A file's content may have 10 MB (Workspace API reference).
+/// `workspace/import` takes 10 MB, and so does a notebook have at most (Workspace API reference). `workspace/export` gives 10 MB,
+/// with `direct_download` too (databricks/cli, issue 3691). Newer workspaces are said to give more (its bundle/deploy/filer.go).
 const LARGEST: usize = 10 << 20;
+
+/// The words are those of an import and of an export alike (terraform-provider-databricks, issue 4077; databricks/cli, issue
+/// 3691).
+fn too_large(bytes: usize, most: usize) -> ApiError {
+    let message = format!("File size imported is ({bytes} bytes), exceeded max size ({most} bytes)");
+    ApiError::new(400, "BAD_REQUEST", message)
+}
 
 /// What is in the way of a new object.
 enum Blocked {
@@ -312,10 +320,11 @@ pub fn import_file(store: &mut Store, request: &Request) -> Option<Handled> {
 fn write_file(store: &mut Store, request: &Request, path: &str) -> Handled {
     let shown_path = given(path)?;
     let bytes = request.raw.body.to_vec();
-    if bytes.len() > LARGEST {
+    let size = bytes.len();
+    let upload = Upload::recognised(inner(&shown_path), bytes);
+    if upload.language.is_some() && size > LARGEST {
         return Err(ApiError::new(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", "The content exceeds the limit of 10 MB."));
     }
-    let upload = Upload::recognised(inner(&shown_path), bytes);
     may_write(store, request, &upload.path)?;
     match put(store, upload, request.flag("overwrite")) {
         Ok(_) => reply::empty(200),
@@ -355,6 +364,9 @@ fn export(store: &Store, request: &Request) -> Handled {
             return Err(ApiError::invalid(format!("The sandbox cannot export {}: {other}", node.object_type)));
         }
     };
+    if bytes.len() > LARGEST {
+        return Err(too_large(bytes.len(), LARGEST));
+    }
     if request.flag("direct_download") {
         return Ok(reply::bytes(&bytes, node.modified_at));
     }
@@ -463,6 +475,32 @@ mod tests {
 
     fn ask(store: &mut Store, method: &str, path: &str, body: Value) -> Handled {
         route(store, &Request::internal(method, &format!("/api/2.0/workspace/{path}"), "me@example.com", body))
+    }
+
+    #[test]
+    fn a_large_file_is_taken_and_not_given_back() {
+        let mut store = Store::new(Clock::Fixed(0));
+        let mut send = |name: &str, bytes: Vec<u8>| {
+            let path = format!("/api/2.0/workspace-files/import-file/Shared%2F{name}");
+            let mut request = Request::internal("POST", &path, "me@example.com", Value::Null);
+            request.raw.path = path;
+            request.raw.body = bytes.into();
+            import_file(&mut store, &request).unwrap()
+        };
+        send("a.jar", vec![b'a'; LARGEST]).unwrap();
+        send("b.jar", vec![b'a'; LARGEST + 1]).unwrap();
+        let mut notebook = b"# Databricks notebook source\n".to_vec();
+        notebook.resize(LARGEST + 1, b' ');
+        assert_eq!(send("n.py", notebook).unwrap_err().body["error_code"], "MAX_NOTEBOOK_SIZE_EXCEEDED");
+        for direct in ["", "&direct_download=true"] {
+            ask(&mut store, "GET", &format!("export?path=/Shared/a.jar&format=AUTO{direct}"), Value::Null).unwrap();
+            let path = format!("export?path=/Shared/b.jar&format=AUTO{direct}");
+            let error = ask(&mut store, "GET", &path, Value::Null).unwrap_err();
+            let said = "File size imported is (10485761 bytes), exceeded max size (10485760 bytes)";
+            assert_eq!((error.status, error.body["message"].as_str()), (400, Some(said)));
+        }
+        let listed = ask(&mut store, "GET", "list?path=/Shared", Value::Null).unwrap();
+        assert_eq!(listed["objects"][1]["size"], LARGEST + 1);
     }
 
     #[test]

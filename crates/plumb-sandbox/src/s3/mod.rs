@@ -10,7 +10,7 @@ mod settings;
 pub(crate) use seed::{add as seed, gz};
 pub use settings::{S3Denial, S3Settings};
 
-use crate::answer::{Answer, Content};
+use crate::answer::{Answer, Content, span};
 use crate::emr::replies::escaped;
 use crate::request::{Request, decode, pairs};
 use crate::store::Store;
@@ -187,19 +187,6 @@ fn object(store: &Store, request: &Request, bucket: &str, key: &str) -> S3Result
     }
     headers.push(("content-range", format!("bytes {from}-{}/{}", to - 1, bytes.len())));
     Ok(sent(206, "binary/octet-stream", headers, bytes[from..to].to_vec(), &request.id))
-}
-
-/// What a `Range` asks of so many bytes: from, and to without that one. What cannot be read is passed over (RFC 9110,
-/// section 14.2), and so are several ranges, which S3 does not support.
-fn span(range: &str, length: usize) -> Option<(usize, usize)> {
-    let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
-    if from.is_empty() {
-        let last: usize = to.parse().ok()?;
-        return Some(if last == 0 { (length, length) } else { (length.saturating_sub(last), length) });
-    }
-    let from: usize = from.parse().ok()?;
-    let to = if to.is_empty() { length } else { to.parse::<usize>().ok().filter(|to| *to >= from)?.saturating_add(1) };
-    Some((from, to.min(length)))
 }
 
 fn http_time(ms: i64) -> String {
