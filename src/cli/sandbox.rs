@@ -19,7 +19,6 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
   plumb sandbox --airflow --dags ./dags
   plumb sandbox --emr monthly
-  plumb sandbox --run-code --code-time 2m
   curl $URL/_sandbox/settings -d '{\"runs\": {\"etl\": {\"scenario\": \"spot-lost\"}}}'
   curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
   curl $URL/_sandbox/requests")]
@@ -50,18 +49,6 @@ pub struct SandboxArgs {
     /// Listen to other machines too: anybody who reaches the port may do anything
     #[arg(long)]
     allow_remote: bool,
-    /// Run the Python code of job runs (files, notebooks, pure wheels) instead of simulating it
-    ///
-    /// The code runs on this machine as the user who started the sandbox, without a container: it may read and write what
-    /// you may, and use the network. Only the environment is kept from it. Whoever reaches the port decides what runs.
-    #[arg(long, conflicts_with = "allow_remote")]
-    run_code: bool,
-    /// Time that the code of a task may take
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, requires = "run_code")]
-    code_time: Duration,
-    /// Megabytes of memory that the code of a task may take
-    #[arg(long, value_name = "MB", default_value = "1024", value_parser = clap::value_parser!(u64).range(16..=1 << 20), requires = "run_code")]
-    code_memory: u64,
 }
 
 /// What the emulated AWS account has to begin with.
@@ -100,11 +87,6 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         emr: args
             .emr
             .map(|_| emr::EmrOptions { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::EmrOptions::default() }),
-        run_code: args.run_code.then(|| plumb_sandbox::run_code::CodeLimits {
-            time: args.code_time,
-            memory_mb: args.code_memory,
-            ..plumb_sandbox::run_code::CodeLimits::default()
-        }),
         ..plumb_sandbox::SandboxOptions::default()
     };
     let running = plumb_sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;

@@ -87,11 +87,6 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// Code was to be run, and there is no Python.
-    #[error(
-        "--run-code needs Python 3.8 or newer, and there is no `python3` in PATH: install it, or leave the flag out"
-    )]
-    NoPython,
     /// The seed names something that cannot be made.
     #[error("the seed does not fit: {0}")]
     Seed(String),

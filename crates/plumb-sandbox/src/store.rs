@@ -33,8 +33,6 @@ pub struct Store {
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
     /// Where the workspace is now. It is not saved: the next sandbox has another port.
     pub(crate) workspace: String,
-    /// Whether the code of runs is run. It is not saved, and no setting: only who starts a sandbox decides it.
-    pub(crate) runs_code: bool,
 }
 
 /// What stands for the workspace's address in what is kept.
@@ -94,7 +92,6 @@ impl Store {
             tokens: databricks::identity::DatabricksTokens::default(),
             airflow_tokens: airflow::auth::AirflowTokens::default(),
             workspace: WORKSPACE.to_owned(),
-            runs_code: false,
         }
     }
 

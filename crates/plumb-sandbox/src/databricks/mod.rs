@@ -4,7 +4,6 @@ mod archive;
 mod catalog;
 mod cluster_rules;
 pub(crate) mod clusters;
-pub(crate) mod code_run;
 mod compliance;
 mod dbfs;
 pub(crate) mod defaults;

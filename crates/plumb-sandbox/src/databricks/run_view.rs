@@ -1,7 +1,7 @@
 //! Job runs and their tasks in the shape of the Jobs API: `runs/get`, `runs/list`, `runs/get-output`.
 
 use super::{
-    code_run, defaults,
+    defaults,
     runs::{LifeCycleState, Run, TaskEnding},
     set, text,
 };
@@ -185,7 +185,7 @@ pub fn current(run: &Run, at: usize) -> Attempt {
         }
         (None, other) => (run.life, other.map(str::to_owned), run.message.clone()),
     };
-    let simulated = Attempt {
+    Attempt {
         run_id: run.task_run_ids[at],
         at,
         number: run.repairs.replaced.iter().filter(|a| a.at == at).count(),
@@ -196,8 +196,7 @@ pub fn current(run: &Run, at: usize) -> Attempt {
         result,
         message,
         ending: own.map(|own| own.rest.clone()),
-    };
-    code_run::attempt(run, at, simulated)
+    }
 }
 
 /// All attempts, by task and then by time.

@@ -1,9 +1,7 @@
 //! Job runs of the Jobs API: they start, run, end as the settings say, and queue or are skipped when there are too many.
 
 use super::placed::Created;
-use super::{
-    cluster_rules, clusters, code_run, defaults, jobs, paging, policies, repair, run_view, set, single_task, text,
-};
+use super::{cluster_rules, clusters, defaults, jobs, paging, policies, repair, run_view, set, single_task, text};
 use crate::{
     errors::{ApiError, Handled},
     failure::{RunScenario, databricks as failing},
@@ -72,9 +70,6 @@ pub struct Run {
     /// How the task that failed ended, where there is a story to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<RunEnding>,
-    /// Its code, where it is run (`plumb sandbox --run-code`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<code_run::CodeRun>,
 }
 
 impl Created for Run {
@@ -104,12 +99,6 @@ pub struct TaskEnding {
     pub error: Option<String>,
     pub error_trace: Option<String>,
     pub logs: Option<String>,
-    /// Whether there was more of the logs.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_cut: bool,
-    /// What a notebook exited with, where it was run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
     /// Where it ran, and the id of the context, where one came to be.
     pub cluster_id: Option<String>,
     pub spark_context_id: Option<String>,
@@ -219,7 +208,6 @@ pub fn past(
             skip(&mut run);
         } else {
             // Its cluster takes some minutes to come, as far as there is time.
-            run.code = None;
             run.started = Some(begin + ((end - begin) / 10).min(240_000));
             finish(&mut run, end);
         }
@@ -268,7 +256,6 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
     let count = settings.get("tasks").and_then(Value::as_array).map_or(0, Vec::len);
     let task_run_ids = (0..count).map(|_| new_id(store)).collect();
     let created = store.now();
-    let code = code_run::new(store, &outcome).filter(|_| broken.is_none());
     let run = Run {
         run_id,
         job_id,
@@ -290,7 +277,6 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
         queued: 0,
         repairs: repair::Repairs::default(),
         ending: None,
-        code,
     };
     store.databricks.runs.insert(run_id, run);
     run_id
@@ -358,9 +344,8 @@ pub fn tick(store: &mut Store) {
                 run.started = Some(begun);
                 run.life = LifeCycleState::Running;
             }
-            if run.life == LifeCycleState::Running && now >= begun + seconds * 1000 && !code_run::holds(run) {
-                let code = run.code.as_ref().and_then(|code| code.ended).unwrap_or(begun);
-                finish(run, code.max(begun + seconds * 1000));
+            if run.life == LifeCycleState::Running && now >= begun + seconds * 1000 {
+                finish(run, begun + seconds * 1000);
             }
             if run.life == LifeCycleState::Terminating {
                 cancelled(run, now);
@@ -445,7 +430,6 @@ fn advance(store: &mut Store, run_id: i64) {
             run.started = Some(now);
             run.life = LifeCycleState::Running;
         }
-        LifeCycleState::Running if code_run::holds(run) => {}
         LifeCycleState::Running => finish(run, now),
         _ => {}
     }
@@ -453,10 +437,6 @@ fn advance(store: &mut Store, run_id: i64) {
 
 fn finish(run: &mut Run, now: i64) {
     run.ended = Some(now);
-    if let Some((result, message)) = code_run::result(run) {
-        (run.life, run.result, run.message) = (LifeCycleState::Terminated, Some(result), message);
-        return;
-    }
     if let Some(scenario) = run.outcome.scenario {
         // The rest is told when its evidence is made, in the same request.
         let (life, result) = scenario.of_run();
@@ -596,10 +576,7 @@ fn output(store: &mut Store, request: &Request) -> Handled {
             }
         }
         if ending.logs.is_some() {
-            answer.insert("logs_truncated".to_owned(), json!(ending.is_cut));
-        }
-        if let Some(value) = &ending.value {
-            answer.insert("notebook_output".to_owned(), json!({ "result": value, "truncated": false }));
+            answer.insert("logs_truncated".to_owned(), json!(false));
         }
     } else if failed {
         let error = run.outcome.error.as_deref().unwrap_or("Workload failed, see run output for details");

@@ -88,12 +88,6 @@ impl Tree {
         all.filter(|(p, _)| !p[below.len()..].contains('/')).map(|(p, e)| (p.as_str(), e)).collect()
     }
 
-    /// All that is below a folder, whose path ends with a slash.
-    pub fn below<'t>(&'t self, folder: &'t str) -> impl Iterator<Item = (&'t str, &'t TreeEntry)> {
-        let all = self.0.range(folder.to_owned()..).take_while(move |(path, _)| path.starts_with(folder));
-        all.map(|(path, entry)| (path.as_str(), entry))
-    }
-
     /// Removes a file, or a folder with all that is in it.
     pub fn remove(&mut self, path: &str) {
         let below = format!("{path}/");

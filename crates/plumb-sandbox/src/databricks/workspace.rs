@@ -32,8 +32,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// What is in it.
-    pub fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self) -> Vec<u8> {
         STANDARD.decode(&self.content).unwrap_or_default()
     }
 
