@@ -4,6 +4,7 @@ mod archive;
 mod catalog;
 mod cluster_rules;
 pub(crate) mod clusters;
+pub(crate) mod code;
 mod compliance;
 mod dbfs;
 pub(crate) mod defaults;
