@@ -167,7 +167,7 @@ fn command(options: &CodeOptions, base: &Path, folder: &str) -> Command {
     #[cfg(windows)]
     {
         // Python does not start without it.
-        command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+        command.env("SystemRoot", "C:\\Windows");
         command.env("TEMP", base.join("tmp")).env("TMP", base.join("tmp"));
     }
     command
