@@ -81,11 +81,11 @@ impl CodeOptions {
 pub(crate) struct CodeRunner {
     options: CodeOptions,
     slots: Arc<Semaphore>,
-    running: BTreeMap<i64, UnderWay>,
+    running: BTreeMap<i64, CodeProcess>,
 }
 
 #[derive(Debug)]
-struct UnderWay {
+struct CodeProcess {
     run_id: i64,
     stop: Arc<AtomicBool>,
 }
@@ -118,7 +118,7 @@ pub(crate) fn pump(frame: &Frame, shared: &mut Shared) {
     }
     for work in code::take(store) {
         let stop = Arc::new(AtomicBool::new(false));
-        runner.running.insert(work.task_run_id, UnderWay { run_id: work.run_id, stop: stop.clone() });
+        runner.running.insert(work.task_run_id, CodeProcess { run_id: work.run_id, stop: stop.clone() });
         let (options, slots, frame) = (runner.options.clone(), runner.slots.clone(), Arc::downgrade(frame));
         tokio::spawn(async move {
             let (run_id, task_run_id) = (work.run_id, work.task_run_id);

@@ -81,7 +81,7 @@ fn attempt(work: &CodeWork, options: &CodeOptions, stop: &AtomicBool) -> std::io
     let end = wait(&mut child, time, stop);
     end_group(&mut child);
     drop(stdin);
-    let (mut logs, truncated) = printed.map(Printed::text).unwrap_or_default();
+    let (mut logs, truncated) = printed.map(CodeOutput::text).unwrap_or_default();
     let result: CodeResult = std::fs::read(base.join("result.json"))
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
@@ -206,12 +206,12 @@ fn end_group(child: &mut Child) {
 }
 
 /// The end of what a process prints.
-struct Printed {
+struct CodeOutput {
     kept: Arc<Mutex<(Vec<u8>, bool)>>,
     done: mpsc::Receiver<()>,
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> Printed {
+fn collect(mut from: impl Read + Send + 'static) -> CodeOutput {
     let kept = Arc::new(Mutex::new((Vec::new(), false)));
     let (send, done) = mpsc::channel();
     let into = kept.clone();
@@ -229,10 +229,10 @@ fn collect(mut from: impl Read + Send + 'static) -> Printed {
         // The other end may not wait any more.
         let _ = send.send(());
     });
-    Printed { kept, done }
+    CodeOutput { kept, done }
 }
 
-impl Printed {
+impl CodeOutput {
     /// The text, and whether its beginning is missing.
     fn text(self) -> (String, bool) {
         // What left the group may hold the pipe open.
