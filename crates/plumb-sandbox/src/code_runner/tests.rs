@@ -135,3 +135,31 @@ fn a_machine_without_python_is_told_so() {
     let error = CodeOptions::python(Some(Path::new("/no/such/python"))).unwrap_err().to_string();
     assert!(error.contains("/no/such/python") && error.contains("--python"), "{error}");
 }
+
+/// A wheel of one module, whose metadata names an entry point or not.
+fn wheel(points: Option<&str>) -> Vec<u8> {
+    let module = "import sys\ndef start():\n    print('started', sys.argv[1:])\ndef main():\n    print('main')\n";
+    let mut files = vec![
+        ("etl/__init__.py".to_owned(), module.into()),
+        ("etl-1.4.dist-info/METADATA".to_owned(), b"Metadata-Version: 2.1\nName: etl\nVersion: 1.4\n".to_vec()),
+    ];
+    files.extend(points.map(|text| ("etl-1.4.dist-info/entry_points.txt".to_owned(), text.into())));
+    crate::databricks::archive::zip(&files)
+}
+
+#[test]
+fn the_entry_point_of_a_wheel_is_called_by_its_metadata_or_by_its_name() {
+    let called = |points: Option<&str>, point: &str| {
+        let path = json!(["wheels/0/etl-1.4-py3-none-any.whl"]);
+        let spec = json!({ "kind": "wheel", "package": "etl", "entry_point": point, "path": path, "arguments": ["--day=monday"] });
+        let mut work = work(&[("code/src/x", "")], spec);
+        work.files.push(("wheels/0/etl-1.4-py3-none-any.whl".to_owned(), wheel(points)));
+        run(&work)
+    };
+    let end = called(Some("[console_scripts]\nload = etl:start\n"), "load");
+    assert_eq!((end.result.as_str(), logs(&end)), ("SUCCESS", "started ['--day=monday']\n"), "{end:?}");
+    let end = called(None, "main");
+    assert_eq!((end.result.as_str(), logs(&end)), ("SUCCESS", "main\n"), "{end:?}");
+    let end = called(None, "none");
+    assert!(end.error.as_deref().unwrap().contains("has no attribute 'none'"), "{end:?}");
+}

@@ -1,6 +1,6 @@
 //! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals, SQL statements.
 
-mod archive;
+pub(crate) mod archive;
 mod catalog;
 mod cluster_rules;
 pub(crate) mod clusters;

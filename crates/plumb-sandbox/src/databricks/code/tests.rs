@@ -267,3 +267,43 @@ fn a_cancelled_run_and_one_that_is_loaded_are_over() {
     assert_eq!(states(&seen), ["a TERMINATED FAILED"]);
     assert!(seen["tasks"][0]["state"]["state_message"].as_str().unwrap().contains("sandbox ended"), "{seen}");
 }
+
+#[test]
+fn a_wheel_comes_from_the_libraries_or_from_the_environment_with_its_parameters() {
+    let mut store = store();
+    for name in ["etl-1.4-py3-none-any.whl", "etl-1.4-cp311-cp311-linux_x86_64.whl"] {
+        store.databricks.volumes.write(&format!("/Volumes/a/b/c/{name}"), b"PK", 0).unwrap();
+    }
+    let whl = "/Volumes/a/b/c/etl-1.4-py3-none-any.whl";
+    let task = |key: &str, rest: Value| {
+        let mut task = json!({ "task_key": key });
+        task.as_object_mut().unwrap().extend(rest.as_object().cloned().unwrap());
+        task
+    };
+    let plain = json!({ "package_name": "etl", "entry_point": "main", "parameters": ["{{task.name}}"] });
+    let named = json!({ "package_name": "etl", "entry_point": "main", "named_parameters": { "mode": "full" } });
+    let foreign = "dbfs:/Volumes/a/b/c/etl-1.4-cp311-cp311-linux_x86_64.whl";
+    let tasks = json!([
+        task(
+            "a",
+            json!({ "python_wheel_task": plain, "libraries": [{ "whl": format!("dbfs:{whl}") }, { "pypi": { "package": "x" } }] })
+        ),
+        task("b", json!({ "python_wheel_task": named, "environment_key": "e" })),
+        task("c", json!({ "python_wheel_task": plain, "libraries": [{ "whl": foreign }] })),
+    ]);
+    let environments =
+        json!([{ "environment_key": "e", "spec": { "client": "1", "dependencies": [whl, "pandas==2"] } }]);
+    let rest = json!({ "environments": environments, "parameters": [{ "name": "day", "default": "monday" }] });
+    let id = run(&mut store, tasks, rest);
+    let work = take(&mut store);
+    assert_eq!(work.len(), 2, "the third is for one machine only");
+    assert_eq!(
+        (&work[0].spec["arguments"], &work[0].spec["path"]),
+        (&json!(["a"]), &json!(["wheels/0/etl-1.4-py3-none-any.whl"]))
+    );
+    assert!(work[0].spec["notes"][0].as_str().unwrap().contains("was not installed"), "{:?}", work[0].spec);
+    assert_eq!(work[1].spec["arguments"], json!(["--day=monday", "--mode=full"]));
+    assert_eq!(work[1].spec["notes"], json!(["this library was not installed: pandas==2"]));
+    let code = store.databricks.runs[&id].code.clone().unwrap();
+    assert!(code.ends().next().unwrap().message.contains("no pure Python wheel"), "{code:?}");
+}
