@@ -89,6 +89,8 @@ fn attempt(work: &CodeWork, options: &CodeOptions, stop: &AtomicBool) -> std::io
     let mut told = result.error_trace.unwrap_or_default();
     for text in [&mut logs, &mut told] {
         *text = text.replace(&base.join("code").display().to_string(), &work.root);
+        // Wheels, and the home.
+        *text = text.replace(&base.join("").display().to_string(), "");
     }
     let code = |error: String, told: String| CodeEnd {
         result: "FAILED".to_owned(),

@@ -90,8 +90,8 @@ pub fn around(store: &Store, path: &str) -> Result<(Copied, String), String> {
     match place {
         CodePlace::Workspace => {
             let inside = state.workspace.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
-            let files = inside.filter(|(path, node)| node.object_type != "DIRECTORY" && wanted(path));
-            files.map(|(path, node)| add(path, node.bytes())).collect::<Result<(), _>>()?;
+            let mut files = inside.filter(|(path, node)| node.object_type != "DIRECTORY" && wanted(path));
+            files.try_for_each(|(path, node)| add(path, node.bytes()))?;
         }
         CodePlace::Volume | CodePlace::Dbfs => {
             let tree = if place == CodePlace::Volume { &state.volumes } else { &state.dbfs };

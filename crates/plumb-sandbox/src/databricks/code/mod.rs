@@ -67,9 +67,9 @@ impl CodeEnd {
     }
 
     /// A task that could not begin.
-    fn unable(why: &str) -> CodeEnd {
+    fn unable(why: &str) -> Box<CodeEnd> {
         let error = Some(why.to_owned());
-        CodeEnd { error_trace: error.clone(), error, ..CodeEnd::plain("FAILED", why) }
+        Box::new(CodeEnd { error_trace: error.clone(), error, ..CodeEnd::plain("FAILED", why) })
     }
 
     fn is_success(&self) -> bool {
@@ -80,7 +80,7 @@ impl CodeEnd {
         matches!(self.result.as_str(), "FAILED" | "TIMEDOUT" | "UPSTREAM_FAILED")
     }
 
-    fn at(mut self, now: i64) -> CodeEnd {
+    fn at(mut self: Box<Self>, now: i64) -> Box<Self> {
         (self.started, self.ended) = (now, now);
         self
     }
@@ -131,7 +131,7 @@ impl CodeRun {
         if ends().any(|(task, end)| is_leaf(task) && bad(end)) {
             return ("FAILED", words);
         }
-        // Its words say "with failures" when only tasks that others stand in for went wrong.
+        // What went wrong was made up for by tasks behind it.
         if ends().any(|(_, end)| bad(end)) { ("SUCCESS_WITH_FAILURES", words) } else { ("SUCCESS", String::new()) }
     }
 }
@@ -186,12 +186,12 @@ pub(crate) fn take(store: &mut Store) -> Vec<CodeWork> {
         // What ends at once lets others begin.
         while let Some((at, end)) = next(&store.databricks.runs[&run_id]) {
             let run = &store.databricks.runs[&run_id];
-            let stage = match end.map_or_else(|| work::prepare(store, run, at), Err) {
+            let stage = match end.map_or_else(|| work::prepare(store, run, at), |end| Err(Box::new(end))) {
                 Ok(work) => {
                     begun.push(work);
                     CodeStage::Begun(now)
                 }
-                Err(end) => CodeStage::Ended(Box::new(end.at(now))),
+                Err(end) => CodeStage::Ended(end.at(now)),
             };
             if let Some(code) = store.databricks.runs.get_mut(&run_id).and_then(|run| run.code.as_mut()) {
                 code.0[at] = stage;

@@ -307,3 +307,17 @@ fn a_wheel_comes_from_the_libraries_or_from_the_environment_with_its_parameters(
     let code = store.databricks.runs[&id].code.clone().unwrap();
     assert!(code.ends().next().unwrap().message.contains("no pure Python wheel"), "{code:?}");
 }
+
+#[test]
+fn the_leaf_tasks_decide_how_a_run_ends() {
+    let tasks = [file("a", &[]), file("b", &["a"]), file("c", &[])];
+    let result = |ends: [&str; 3]| {
+        let ends = ends.map(|result| CodeStage::Ended(Box::new(CodeEnd::plain(result, "why"))));
+        CodeRun(ends.to_vec()).of_run(&tasks)
+    };
+    assert_eq!(result(["SUCCESS", "EXCLUDED", "SUCCESS"]), ("SUCCESS", String::new()));
+    let words = "Task a failed with message: why.".to_owned();
+    assert_eq!(result(["FAILED", "SUCCESS", "SUCCESS"]), ("SUCCESS_WITH_FAILURES", words.clone()));
+    assert_eq!(result(["FAILED", "UPSTREAM_FAILED", "SUCCESS"]), ("FAILED", words));
+    assert_eq!(result(["SUCCESS", "SUCCESS", "TIMEDOUT"]).0, "FAILED");
+}

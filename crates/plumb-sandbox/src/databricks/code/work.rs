@@ -22,7 +22,7 @@ pub(crate) struct CodeWork {
 }
 
 /// What a task is to do; or how it ends where there is nothing to be run, or it cannot be.
-pub(super) fn prepare(store: &Store, run: &Run, at: usize) -> Result<CodeWork, CodeEnd> {
+pub(super) fn prepare(store: &Store, run: &Run, at: usize) -> Result<CodeWork, Box<CodeEnd>> {
     let task = &run.settings["tasks"][at];
     let known = Known { run, at, workspace_id: store.settings.workspace_id, workspace_url: &store.workspace };
     let kind = ["spark_python_task", "notebook_task", "python_wheel_task"]
@@ -59,8 +59,8 @@ pub(super) fn prepare(store: &Store, run: &Run, at: usize) -> Result<CodeWork, C
 }
 
 /// A task that is simulated, as it is without `--run-code`.
-fn not_run() -> CodeEnd {
-    CodeEnd { logs: Some(NOT_RUN.to_owned()), ..CodeEnd::plain("SUCCESS", "") }
+fn not_run() -> Box<CodeEnd> {
+    Box::new(CodeEnd { logs: Some(NOT_RUN.to_owned()), ..CodeEnd::plain("SUCCESS", "") })
 }
 
 fn time(of: &Value) -> Option<Duration> {
@@ -69,7 +69,7 @@ fn time(of: &Value) -> Option<Duration> {
 }
 
 /// Copies the files around the code, and works in its folder.
-fn bring(store: &Store, path: &str, work: &mut CodeWork) -> Result<String, CodeEnd> {
+fn bring(store: &Store, path: &str, work: &mut CodeWork) -> Result<String, Box<CodeEnd>> {
     let (copied, relative) = copied::around(store, path).map_err(|why| CodeEnd::unable(&why))?;
     work.root = copied.root;
     work.files.extend(copied.files.into_iter().map(|(name, bytes)| (format!("code/{name}"), bytes)));
@@ -78,7 +78,7 @@ fn bring(store: &Store, path: &str, work: &mut CodeWork) -> Result<String, CodeE
     Ok(file)
 }
 
-fn python_file(store: &Store, known: &Known<'_>, own: &Value, work: &mut CodeWork) -> Result<(), CodeEnd> {
+fn python_file(store: &Store, known: &Known<'_>, own: &Value, work: &mut CodeWork) -> Result<(), Box<CodeEnd>> {
     let path = known.fill(text(own, "python_file").unwrap_or_default());
     if !path.starts_with('/') && !path.starts_with("dbfs:/") {
         return Err(not_run());
@@ -94,7 +94,7 @@ fn python_file(store: &Store, known: &Known<'_>, own: &Value, work: &mut CodeWor
     Ok(())
 }
 
-fn notebook(store: &Store, known: &Known<'_>, own: &Value, work: &mut CodeWork) -> Result<(), CodeEnd> {
+fn notebook(store: &Store, known: &Known<'_>, own: &Value, work: &mut CodeWork) -> Result<(), Box<CodeEnd>> {
     let path = known.fill(text(own, "notebook_path").unwrap_or_default());
     let bare = path.strip_prefix("/Workspace/").map_or_else(|| path.clone(), |rest| format!("/{rest}"));
     let Some(node) = store.databricks.workspace.get(&bare) else {
@@ -115,7 +115,7 @@ fn notebook(store: &Store, known: &Known<'_>, own: &Value, work: &mut CodeWork) 
     Ok(())
 }
 
-fn wheel(known: &Known<'_>, own: &Value, wheels: &[String], work: &mut CodeWork) -> Result<(), CodeEnd> {
+fn wheel(known: &Known<'_>, own: &Value, wheels: &[String], work: &mut CodeWork) -> Result<(), Box<CodeEnd>> {
     let (package, point) =
         (text(own, "package_name").unwrap_or_default(), text(own, "entry_point").unwrap_or_default());
     if wheels.is_empty() {
