@@ -74,17 +74,33 @@ fn what_goes_wrong_is_told_with_the_paths_of_the_workspace() {
 #[test]
 fn code_that_does_not_end_is_ended_with_all_that_it_started() {
     let begun = Instant::now();
-    let text = "import subprocess\nprint('begun', flush=True)\nsubprocess.Popen(['/bin/sh', '-c', 'sleep 600'])\nwhile True: pass\n";
-    let end = process::run(&file(text), &options(1), &AtomicBool::new(false));
+    // What the code starts is found by a number of its own.
+    let left = format!("import subprocess\nsubprocess.Popen(['/bin/sleep', '{}8'])\n", std::process::id());
+    let is_there = || {
+        let listed = Command::new("ps").args(["-A", "-o", "args"]).output().unwrap();
+        String::from_utf8_lossy(&listed.stdout).contains(&format!("/bin/sleep {}8", std::process::id()))
+    };
+    // A signal takes a moment to arrive.
+    let is_gone = || {
+        let once = |_| {
+            std::thread::sleep(Duration::from_millis(50));
+            !is_there()
+        };
+        (0..60).any(once)
+    };
+    let text = format!("{left}print('begun', flush=True)\nwhile True: pass\n");
+    let end = process::run(&file(&text), &options(3), &AtomicBool::new(false));
+    assert!(is_gone());
     assert_eq!((end.result.as_str(), logs(&end)), ("FAILED", "begun\n"));
-    assert!(end.error.unwrap().contains("after 1 seconds (--code-time)"));
+    assert!(end.error.unwrap().contains("after 3 seconds (--code-time)"));
     assert!(begun.elapsed() < Duration::from_secs(30));
     // By the task's own settings it is the service that ends it.
     let own = CodeWork { time: Some(Duration::from_secs(1)), ..file("while True: pass") };
     assert_eq!(run(&own).result, "TIMEDOUT");
     // What a task leaves behind does not hold it up.
-    let end = run(&file("import subprocess\nsubprocess.Popen(['/bin/sh', '-c', 'sleep 600'])\n"));
+    let end = run(&file(&left));
     assert_eq!(end.result, "SUCCESS");
+    assert!(is_gone());
     assert!(begun.elapsed() < Duration::from_secs(60));
     // Somebody cancels it.
     assert_eq!(process::run(&file("while True: pass"), &options(60), &AtomicBool::new(true)), CodeEnd::default());
