@@ -54,6 +54,7 @@ mod parity_suggest;
 mod parity_warehouse;
 mod replay;
 mod run;
+mod run_code;
 mod scale;
 mod secrets;
 mod selection;

@@ -64,6 +64,16 @@ impl ApiError {
 /// Why the sandbox could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Code cannot be run without Python.
+    #[error(
+        "--run-code needs Python 3.8 or later, and {why} (tried: {tried}). Install it, or name one: --python /path/to/python3"
+    )]
+    Python {
+        /// What was looked for.
+        tried: String,
+        /// What was found in place of it.
+        why: String,
+    },
     /// The address is open to other machines, which `allow_remote` has to permit.
     #[error(
         "{0} is not a loopback address: the sandbox accepts any token, so it listens elsewhere only with --allow-remote"

@@ -8,6 +8,7 @@
 pub mod airflow;
 mod answer;
 mod callers;
+pub mod code_runner;
 mod control;
 pub mod databricks;
 pub mod emr;
@@ -71,6 +72,8 @@ pub struct SandboxOptions {
     pub airflow: Option<airflow::AirflowOptions>,
     /// Emulates EMR as well, at an address of its own.
     pub emr: Option<emr::EmrOptions>,
+    /// Runs the code of job runs, in place of simulating them. The code runs as whoever started this process.
+    pub run_code: Option<code_runner::CodeOptions>,
 }
 
 impl Default for SandboxOptions {
@@ -84,6 +87,7 @@ impl Default for SandboxOptions {
             token: None,
             airflow: None,
             emr: None,
+            run_code: None,
         }
     }
 }
@@ -164,6 +168,7 @@ impl Running {
                 server.task.abort();
             }
         }
+        code_runner::end_all(&self.frame).await;
         self.save()
     }
 }
@@ -188,6 +193,8 @@ pub(crate) struct Shared {
     log: log::Log,
     /// What DAG files were found to say.
     parsed: airflow::parse::ParseCache,
+    /// The processes of job runs, where code runs.
+    code: Option<code_runner::CodeRunner>,
     options: SandboxOptions,
     serial: u64,
     /// The file of `options.state`.
@@ -225,6 +232,7 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
         return Err(Error::NotLoopback(open));
     }
     let mut store = Store::new(clock);
+    store.runs_code = options.run_code.is_some();
     if let Some(airflow) = &options.airflow {
         store.settings.airflow.version = airflow.version;
     }
@@ -249,7 +257,8 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     let listen = options.listen;
     let (log, parsed) = (log::Log::default(), airflow::parse::ParseCache::default());
     let (faults, began) = (Vec::new(), Instant::now());
-    let shared = Shared { store, faults, log, parsed, options, serial: 0, state, began };
+    let code = options.run_code.clone().map(code_runner::CodeRunner::new);
+    let shared = Shared { store, faults, log, parsed, code, options, serial: 0, state, began };
     let frame: Frame = Arc::new(Mutex::new(shared));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     lock(&frame).store.workspace = format!("http://{addr}");
@@ -388,6 +397,8 @@ async fn serve(
             (true, _) => own_endpoint(&mut shared, &request, read),
             (false, system) => answer(&mut shared, system, &mut request, fault.as_ref(), read),
         };
+        // Any request may have started or ended a run: those of Airflow's tasks, and the clock's.
+        code_runner::pump(&frame, &mut shared);
         let entry = log::LoggedRequest {
             n: 0,
             method: request.method,

@@ -33,6 +33,8 @@ pub struct Store {
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
     /// Where the workspace is now. It is not saved: the next sandbox has another port.
     pub(crate) workspace: String,
+    /// Whether the code of job runs is run. It is not saved: only whoever starts the process says so.
+    pub(crate) runs_code: bool,
 }
 
 /// What stands for the workspace's address in what is kept.
@@ -92,6 +94,7 @@ impl Store {
             tokens: databricks::identity::DatabricksTokens::default(),
             airflow_tokens: airflow::auth::AirflowTokens::default(),
             workspace: WORKSPACE.to_owned(),
+            runs_code: false,
         }
     }
 
@@ -182,6 +185,7 @@ impl Store {
         self.airflow = dump.airflow;
         self.emr = dump.emr;
         self.s3 = dump.s3;
+        databricks::code::lost(self);
         Ok(())
     }
 

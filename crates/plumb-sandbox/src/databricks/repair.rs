@@ -4,7 +4,7 @@
 //! unverified.
 
 use super::{
-    defaults,
+    code, defaults,
     run_view::{self, Attempt},
     runs::{self, LifeCycleState, Run},
     set, text, workspace,
@@ -171,6 +171,7 @@ pub fn repair(store: &mut Store, request: &Request) -> Handled {
     run.message = broken.unwrap_or_default();
     run.ending = None;
     store.databricks.runs.insert(run_id, run);
+    code::begin(store, run_id);
     Ok(json!({ "repair_id": id }))
 }
 

@@ -88,6 +88,12 @@ impl Tree {
         all.filter(|(p, _)| !p[below.len()..].contains('/')).map(|(p, e)| (p.as_str(), e)).collect()
     }
 
+    /// Everything below a folder, given with a slash at its end, with absolute paths.
+    pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a TreeEntry)> {
+        let all = self.0.range(folder.to_owned()..).take_while(move |(path, _)| path.starts_with(folder));
+        all.map(|(path, entry)| (path.as_str(), entry))
+    }
+
     /// Removes a file, or a folder with all that is in it.
     pub fn remove(&mut self, path: &str) {
         let below = format!("{path}/");

@@ -32,12 +32,13 @@ pub struct Node {
 }
 
 impl Node {
-    fn bytes(&self) -> Vec<u8> {
+    /// What is in it.
+    pub fn bytes(&self) -> Vec<u8> {
         STANDARD.decode(&self.content).unwrap_or_default()
     }
 
     /// The language and the format of a notebook.
-    fn notebook(&self) -> Option<(&'static Language, &str)> {
+    pub fn notebook(&self) -> Option<(&'static Language, &str)> {
         let language = self.language.as_deref().and_then(Language::named)?;
         Some((language, self.format.as_deref().unwrap_or("SOURCE")))
     }
