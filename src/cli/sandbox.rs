@@ -3,7 +3,7 @@
 use super::time::time;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
-use plumb_sandbox::{airflow, emr};
+use plumb_sandbox::{airflow, code_runner::CodeOptions, emr};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -13,13 +13,18 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 /// included. It prints one line of JSON with their addresses and runs until it is interrupted. Any token signs in to the
 /// workspace, any name and password to Airflow. Requests to EMR are signed with the access key `plumb` and the secret
 /// `sandbox`.
+///
+/// With --run-code the Python of job runs is run: files, notebooks and pure Python wheels of the workspace and of volumes, by
+/// this machine's Python. The code runs as you, without a container: it can read and change what you can. It gets an empty
+/// environment, a copy of its files, and limits of time and memory. Every other task is simulated, as all are without the
+/// flag, and its output says so.
 #[derive(Args)]
 #[command(after_help = "Examples:
   plumb sandbox --listen 127.0.0.1:8080
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
   plumb sandbox --airflow --dags ./dags
   plumb sandbox --emr monthly
-  plumb sandbox --run-code --code-time 2m
+  plumb sandbox --run-code --code-time 5m --python .venv/bin/python
   curl $URL/_sandbox/settings -d '{\"runs\": {\"etl\": {\"scenario\": \"spot-lost\"}}}'
   curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
   curl $URL/_sandbox/requests")]
@@ -50,18 +55,19 @@ pub struct SandboxArgs {
     /// Listen to other machines too: anybody who reaches the port may do anything
     #[arg(long)]
     allow_remote: bool,
-    /// Run the Python code of job runs (files, notebooks, pure wheels) instead of simulating it
-    ///
-    /// The code runs on this machine as the user who started the sandbox, without a container: it may read and write what
-    /// you may, and use the network. Only the environment is kept from it. Whoever reaches the port decides what runs.
+    /// Run the Python of job runs, as the user who started this command and without a container
+    // Whoever reaches the port may have any code run.
     #[arg(long, conflicts_with = "allow_remote")]
     run_code: bool,
-    /// Time that the code of a task may take
+    /// How long the code of a task may run: 90s, 10m
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, requires = "run_code")]
     code_time: Duration,
-    /// Megabytes of memory that the code of a task may take
-    #[arg(long, value_name = "MB", default_value = "1024", value_parser = clap::value_parser!(u64).range(16..=1 << 20), requires = "run_code")]
+    /// How much memory each process of a task may have, in megabytes
+    #[arg(long, value_name = "MB", default_value = "2048", value_parser = clap::value_parser!(u64).range(64..=1_048_576), requires = "run_code")]
     code_memory: u64,
+    /// The Python that runs it, 3.8 or later: python3 of the PATH unless one is named
+    #[arg(long, value_name = "FILE", requires = "run_code")]
+    python: Option<PathBuf>,
 }
 
 /// What the emulated AWS account has to begin with.
@@ -84,6 +90,14 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         }
     };
     let seed = with_account(seed, args.emr)?;
+    let run_code = match args.run_code {
+        false => None,
+        true => Some(CodeOptions {
+            python: CodeOptions::python(args.python.as_deref()).map_err(|e| Failure::error(e.to_string()))?,
+            time: args.code_time,
+            memory_mb: args.code_memory,
+        }),
+    };
     let options = plumb_sandbox::SandboxOptions {
         listen: args.listen,
         seed,
@@ -100,14 +114,15 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         emr: args
             .emr
             .map(|_| emr::EmrOptions { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::EmrOptions::default() }),
-        run_code: args.run_code.then(|| plumb_sandbox::run_code::CodeLimits {
-            time: args.code_time,
-            memory_mb: args.code_memory,
-            ..plumb_sandbox::run_code::CodeLimits::default()
-        }),
+        run_code,
         ..plumb_sandbox::SandboxOptions::default()
     };
     let running = plumb_sandbox::start(options).await.map_err(|e| Failure::error(e.to_string()))?;
+    if args.run_code {
+        ui.warn(
+            "the code of jobs runs as you, without a container, for whoever can reach this port: other users of this machine too",
+        );
+    }
     ui.data(&format!("{}\n", running.addresses()))?;
     ended().await;
     running.stop().await.map_err(Failure::error)?;

@@ -479,3 +479,17 @@ fn the_planted_faults_fit_the_code() {
     let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{said}");
 }
+
+/// Code of job runs runs as whoever started the process: nothing but a person at the command line may say so.
+#[test]
+fn only_the_command_of_the_sandbox_can_have_code_run() {
+    let named = |words: &str| -> BTreeSet<String> {
+        let all = sources().into_iter().filter(|source| source.krate == "plumb" && !source.is_test());
+        all.filter(|source| code(&source.text).iter().any(|line| contains(line, words)))
+            .map(|source| source.path)
+            .collect()
+    };
+    for words in ["CodeOptions", "run_code", "code_runner"] {
+        assert_eq!(named(words), BTreeSet::from(["cli/sandbox.rs".to_owned()]), "{words}");
+    }
+}

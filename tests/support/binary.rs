@@ -210,6 +210,15 @@ impl World {
         World::begin(seed, false, false)
     }
 
+    /// A world whose sandbox runs the code of jobs.
+    pub fn with_code(options: &[&str]) -> World {
+        let mut world = World::new();
+        world.sandbox = Sandbox::start(&[&["--run-code"], options].concat());
+        let url = world.sandbox.url.clone();
+        world.env("DATABRICKS_HOST", Some(&url));
+        world
+    }
+
     /// A world with an Airflow beside the workspace. Its DAGs are in `dags` of the repository.
     pub fn with_airflow(seed: &Value) -> World {
         let mut world = World::begin(seed, true, false);

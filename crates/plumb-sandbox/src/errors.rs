@@ -64,6 +64,16 @@ impl ApiError {
 /// Why the sandbox could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Code cannot be run without Python.
+    #[error(
+        "--run-code needs Python 3.8 or later, and {why} (tried: {tried}). Install it, or name one: --python /path/to/python3"
+    )]
+    Python {
+        /// What was looked for.
+        tried: String,
+        /// What was found in place of it.
+        why: String,
+    },
     /// The address is open to other machines, which `allow_remote` has to permit.
     #[error(
         "{0} is not a loopback address: the sandbox accepts any token, so it listens elsewhere only with --allow-remote"
@@ -87,11 +97,6 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// Code was to be run, and there is no Python.
-    #[error(
-        "--run-code needs Python 3.8 or newer, and there is no `python3` in PATH: install it, or leave the flag out"
-    )]
-    NoPython,
     /// The seed names something that cannot be made.
     #[error("the seed does not fit: {0}")]
     Seed(String),

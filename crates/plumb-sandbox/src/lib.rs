@@ -8,6 +8,7 @@
 pub mod airflow;
 mod answer;
 mod callers;
+pub mod code_runner;
 mod control;
 pub mod databricks;
 pub mod emr;
@@ -19,7 +20,6 @@ mod play;
 #[cfg(test)]
 mod play_tests;
 pub mod request;
-pub mod run_code;
 pub mod s3;
 mod saving;
 pub mod settings;
@@ -72,9 +72,8 @@ pub struct SandboxOptions {
     pub airflow: Option<airflow::AirflowOptions>,
     /// Emulates EMR as well, at an address of its own.
     pub emr: Option<emr::EmrOptions>,
-    /// Runs the Python code of job runs on this machine, as the user who started it. Only `plumb sandbox` may set it: the
-    /// emulator inside a command never runs code.
-    pub run_code: Option<run_code::CodeLimits>,
+    /// Runs the code of job runs, in place of simulating them. The code runs as whoever started this process.
+    pub run_code: Option<code_runner::CodeOptions>,
 }
 
 impl Default for SandboxOptions {
@@ -169,6 +168,7 @@ impl Running {
                 server.task.abort();
             }
         }
+        code_runner::end_all(&self.frame).await;
         self.save()
     }
 }
@@ -193,9 +193,9 @@ pub(crate) struct Shared {
     log: log::Log,
     /// What DAG files were found to say.
     parsed: airflow::parse::ParseCache,
+    /// The processes of job runs, where code runs.
+    code: Option<code_runner::CodeRunner>,
     options: SandboxOptions,
-    /// What code is run with, where it is run.
-    python: Option<PathBuf>,
     serial: u64,
     /// The file of `options.state`.
     state: Option<StateFile>,
@@ -231,9 +231,8 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     if let Some(open) = addresses.into_iter().flatten().find(|a| !a.ip().is_loopback() && !options.allow_remote) {
         return Err(Error::NotLoopback(open));
     }
-    let python = options.run_code.map(|_| run_code::python()).transpose()?;
     let mut store = Store::new(clock);
-    store.runs_code = python.is_some();
+    store.runs_code = options.run_code.is_some();
     if let Some(airflow) = &options.airflow {
         store.settings.airflow.version = airflow.version;
     }
@@ -241,7 +240,6 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     if let Some(path) = &options.state {
         make_room(path)?;
         store.load(path)?;
-        databricks::code_run::forget(&mut store);
     }
     if let Some(folder) = options.airflow.as_ref().and_then(|airflow| airflow.dags.as_ref()) {
         store.airflow.folder = folder.display().to_string();
@@ -259,7 +257,8 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     let listen = options.listen;
     let (log, parsed) = (log::Log::default(), airflow::parse::ParseCache::default());
     let (faults, began) = (Vec::new(), Instant::now());
-    let shared = Shared { store, faults, log, parsed, options, python, serial: 0, state, began };
+    let code = options.run_code.clone().map(code_runner::CodeRunner::new);
+    let shared = Shared { store, faults, log, parsed, code, options, serial: 0, state, began };
     let frame: Frame = Arc::new(Mutex::new(shared));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     lock(&frame).store.workspace = format!("http://{addr}");
@@ -398,7 +397,8 @@ async fn serve(
             (true, _) => own_endpoint(&mut shared, &request, read),
             (false, system) => answer(&mut shared, system, &mut request, fault.as_ref(), read),
         };
-        run_code::begin(&frame, &mut shared);
+        // Any request may have started or ended a run: those of Airflow's tasks, and the clock's.
+        code_runner::pump(&frame, &mut shared);
         let entry = log::LoggedRequest {
             n: 0,
             method: request.method,

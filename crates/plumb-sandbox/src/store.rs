@@ -33,7 +33,7 @@ pub struct Store {
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
     /// Where the workspace is now. It is not saved: the next sandbox has another port.
     pub(crate) workspace: String,
-    /// Whether the code of runs is run. It is not saved, and no setting: only who starts a sandbox decides it.
+    /// Whether the code of job runs is run. It is not saved: only whoever starts the process says so.
     pub(crate) runs_code: bool,
 }
 
@@ -185,6 +185,7 @@ impl Store {
         self.airflow = dump.airflow;
         self.emr = dump.emr;
         self.s3 = dump.s3;
+        databricks::code::lost(self);
         Ok(())
     }
 

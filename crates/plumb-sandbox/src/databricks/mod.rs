@@ -1,10 +1,10 @@
 //! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals, SQL statements.
 
-mod archive;
+pub(crate) mod archive;
 mod catalog;
 mod cluster_rules;
 pub(crate) mod clusters;
-pub(crate) mod code_run;
+pub(crate) mod code;
 mod compliance;
 mod dbfs;
 pub(crate) mod defaults;

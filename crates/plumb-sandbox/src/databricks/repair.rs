@@ -4,7 +4,7 @@
 //! unverified.
 
 use super::{
-    code_run, defaults,
+    code, defaults,
     run_view::{self, Attempt},
     runs::{self, LifeCycleState, Run},
     set, text, workspace,
@@ -170,8 +170,8 @@ pub fn repair(store: &mut Store, request: &Request) -> Handled {
     run.result = broken.is_some().then(|| "FAILED".to_owned());
     run.message = broken.unwrap_or_default();
     run.ending = None;
-    run.code = code_run::new(store, &run.outcome).filter(|_| run.life.active());
     store.databricks.runs.insert(run_id, run);
+    code::begin(store, run_id);
     Ok(json!({ "repair_id": id }))
 }
 

@@ -1,7 +1,7 @@
 //! Job runs and their tasks in the shape of the Jobs API: `runs/get`, `runs/list`, `runs/get-output`.
 
 use super::{
-    code_run, defaults,
+    code, defaults,
     runs::{LifeCycleState, Run, TaskEnding},
     set, text,
 };
@@ -93,7 +93,7 @@ fn frame(run: &Run, run_id: i64, now: i64) -> Value {
 }
 
 /// The job's parameters with the values that run-now gave.
-fn parameters(run: &Run) -> Option<Value> {
+pub fn parameters(run: &Run) -> Option<Value> {
     let declared = set(&run.settings, "parameters")?.as_array()?;
     let given = run.given.get("job_parameters");
     let shown = declared.iter().map(|p| {
@@ -124,6 +124,7 @@ pub fn state(shown: &mut Value, life: LifeCycleState, result: Option<&str>, mess
         let (code, kind) = match (life, result) {
             (LifeCycleState::InternalError, _) => ("CLUSTER_ERROR", "CLIENT_ERROR"),
             (_, Some("SUCCESS") | None) => ("SUCCESS", "SUCCESS"),
+            (_, Some("SUCCESS_WITH_FAILURES")) => ("SUCCESS_WITH_FAILURES", "SUCCESS"),
             (_, Some("CANCELED")) => ("USER_CANCELED", "SUCCESS"),
             (_, Some("MAXIMUM_CONCURRENT_RUNS_REACHED")) => ("MAX_CONCURRENT_RUNS_EXCEEDED", "CLIENT_ERROR"),
             (_, Some(_)) => ("RUN_EXECUTION_ERROR", "CLIENT_ERROR"),
@@ -197,7 +198,7 @@ pub fn current(run: &Run, at: usize) -> Attempt {
         message,
         ending: own.map(|own| own.rest.clone()),
     };
-    code_run::attempt(run, at, simulated)
+    code::attempt(run, at, simulated)
 }
 
 /// All attempts, by task and then by time.
@@ -239,6 +240,8 @@ fn task(run: &Run, attempt: &Attempt, now: i64) -> Value {
             }
         }
     }
+    let is_latest = run.task_run_ids.get(attempt.at) == Some(&attempt.run_id);
+    let waits = code::is_waiting(run, attempt.at).filter(|_| is_latest).unwrap_or(waits);
     if waits && attempt.life == LifeCycleState::Running {
         // Tasks run in the order of the graph; the sandbox shows the first ones at work and the others waiting.
         shown["state"]["life_cycle_state"] = json!("BLOCKED");

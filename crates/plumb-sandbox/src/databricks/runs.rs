@@ -2,7 +2,7 @@
 
 use super::placed::Created;
 use super::{
-    cluster_rules, clusters, code_run, defaults, jobs, paging, policies, repair, run_view, set, single_task, text,
+    cluster_rules, clusters, code, defaults, jobs, paging, policies, repair, run_view, set, single_task, text,
 };
 use crate::{
     errors::{ApiError, Handled},
@@ -72,9 +72,9 @@ pub struct Run {
     /// How the task that failed ended, where there is a story to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<RunEnding>,
-    /// Its code, where it is run (`plumb sandbox --run-code`).
+    /// What became of its tasks, where their code runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<code_run::CodeRun>,
+    pub code: Option<code::CodeRun>,
 }
 
 impl Created for Run {
@@ -104,11 +104,11 @@ pub struct TaskEnding {
     pub error: Option<String>,
     pub error_trace: Option<String>,
     pub logs: Option<String>,
-    /// Whether there was more of the logs.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_cut: bool,
-    /// What a notebook exited with, where it was run.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Whether `logs` are only the last of what it printed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// What a notebook ended with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Where it ran, and the id of the context, where one came to be.
     pub cluster_id: Option<String>,
@@ -180,6 +180,7 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
             skip(run);
         }
     }
+    code::begin(store, run_id);
     Ok(json!({ "run_id": run_id, "number_in_job": run_id }))
 }
 
@@ -219,7 +220,6 @@ pub fn past(
             skip(&mut run);
         } else {
             // Its cluster takes some minutes to come, as far as there is time.
-            run.code = None;
             run.started = Some(begin + ((end - begin) / 10).min(240_000));
             finish(&mut run, end);
         }
@@ -268,7 +268,6 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
     let count = settings.get("tasks").and_then(Value::as_array).map_or(0, Vec::len);
     let task_run_ids = (0..count).map(|_| new_id(store)).collect();
     let created = store.now();
-    let code = code_run::new(store, &outcome).filter(|_| broken.is_none());
     let run = Run {
         run_id,
         job_id,
@@ -290,7 +289,7 @@ fn add(store: &mut Store, request: &Request, start: Start<'_>) -> i64 {
         queued: 0,
         repairs: repair::Repairs::default(),
         ending: None,
-        code,
+        code: None,
     };
     store.databricks.runs.insert(run_id, run);
     run_id
@@ -337,6 +336,7 @@ fn submit(store: &mut Store, request: &Request) -> Handled {
     let given = json!({});
     let start = Start { job_id: 0, settings: &settings, run_as, outcome, idempotency_token: token, given };
     let run_id = add(store, request, start);
+    code::begin(store, run_id);
     Ok(json!({ "run_id": run_id }))
 }
 
@@ -358,9 +358,8 @@ pub fn tick(store: &mut Store) {
                 run.started = Some(begun);
                 run.life = LifeCycleState::Running;
             }
-            if run.life == LifeCycleState::Running && now >= begun + seconds * 1000 && !code_run::holds(run) {
-                let code = run.code.as_ref().and_then(|code| code.ended).unwrap_or(begun);
-                finish(run, code.max(begun + seconds * 1000));
+            if run.life == LifeCycleState::Running && now >= begun + seconds * 1000 && !code_is_open(run) {
+                finish(run, begun + seconds * 1000);
             }
             if run.life == LifeCycleState::Terminating {
                 cancelled(run, now);
@@ -445,16 +444,25 @@ fn advance(store: &mut Store, run_id: i64) {
             run.started = Some(now);
             run.life = LifeCycleState::Running;
         }
-        LifeCycleState::Running if code_run::holds(run) => {}
-        LifeCycleState::Running => finish(run, now),
+        LifeCycleState::Running if !code_is_open(run) => finish(run, now),
         _ => {}
     }
 }
 
+/// Whether code of the run has not ended: the run goes on, whatever the clock says.
+fn code_is_open(run: &Run) -> bool {
+    run.code.as_ref().is_some_and(code::CodeRun::is_open)
+}
+
 fn finish(run: &mut Run, now: i64) {
     run.ended = Some(now);
-    if let Some((result, message)) = code_run::result(run) {
-        (run.life, run.result, run.message) = (LifeCycleState::Terminated, Some(result), message);
+    if let Some(code) = &run.code {
+        let tasks = run.settings.get("tasks").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let (result, message) = code.of_run(tasks);
+        run.ended = Some(now.max(code.ended()));
+        run.life = LifeCycleState::Terminated;
+        run.result = Some(result.to_owned());
+        run.message = message;
         return;
     }
     if let Some(scenario) = run.outcome.scenario {
@@ -480,6 +488,9 @@ fn cancelled(run: &mut Run, now: i64) {
     run.life = LifeCycleState::Terminated;
     run.result = Some("CANCELED".to_owned());
     run.ended = Some(now);
+    if let Some(code) = &mut run.code {
+        code.end_all("CANCELED", "Run cancelled.", now);
+    }
 }
 
 /// Ends all runs of a job at once.
@@ -596,7 +607,7 @@ fn output(store: &mut Store, request: &Request) -> Handled {
             }
         }
         if ending.logs.is_some() {
-            answer.insert("logs_truncated".to_owned(), json!(ending.is_cut));
+            answer.insert("logs_truncated".to_owned(), json!(ending.truncated));
         }
         if let Some(value) = &ending.value {
             answer.insert("notebook_output".to_owned(), json!({ "result": value, "truncated": false }));

@@ -88,8 +88,8 @@ impl Tree {
         all.filter(|(p, _)| !p[below.len()..].contains('/')).map(|(p, e)| (p.as_str(), e)).collect()
     }
 
-    /// All that is below a folder, whose path ends with a slash.
-    pub fn below<'t>(&'t self, folder: &'t str) -> impl Iterator<Item = (&'t str, &'t TreeEntry)> {
+    /// Everything below a folder, given with a slash at its end, with absolute paths.
+    pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a TreeEntry)> {
         let all = self.0.range(folder.to_owned()..).take_while(move |(path, _)| path.starts_with(folder));
         all.map(|(path, entry)| (path.as_str(), entry))
     }

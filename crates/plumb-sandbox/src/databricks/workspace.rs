@@ -38,7 +38,7 @@ impl Node {
     }
 
     /// The language and the format of a notebook.
-    fn notebook(&self) -> Option<(&'static Language, &str)> {
+    pub fn notebook(&self) -> Option<(&'static Language, &str)> {
         let language = self.language.as_deref().and_then(Language::named)?;
         Some((language, self.format.as_deref().unwrap_or("SOURCE")))
     }
