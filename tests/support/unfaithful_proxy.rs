@@ -28,7 +28,7 @@ pub struct Tricks {
     pub unknown: bool,
     /// Jobs have their defaults spelled out.
     pub defaults: bool,
-    /// Listings say neither how large files are nor when they were written.
+    /// Listings of code say neither how large files are nor when they were written.
     pub bare_files: bool,
     /// Of a hundred downloads, how many end in their middle.
     pub cuts: u64,
@@ -270,7 +270,9 @@ fn mangle(value: &mut Value, name: &str, tricks: Tricks) {
                 Value::String(text) => text.is_empty(),
                 _ => false,
             };
-            if tricks.bare_files && members.contains_key("path") {
+            // A lease cannot do without the time of its file, and says so.
+            let is_code = members.get("path").and_then(Value::as_str).is_some_and(|path| path.contains("/code/"));
+            if tricks.bare_files && is_code {
                 members
                     .retain(|name, _| !["size", "file_size", "modified_at", "last_modified"].contains(&name.as_str()));
             }
