@@ -5,6 +5,7 @@ use super::{Selected, Targeted};
 use crate::disk::named;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::Args;
+use plumb_core::code::CODE;
 use plumb_core::cutover::Holds;
 use plumb_core::manifest::MOST_BYTES;
 use plumb_core::plan::Partial;
@@ -279,7 +280,10 @@ fn keep(plan: &mut Plan, saved: &Saved, out: &mut KeptChanges, ui: &Ui) -> Resul
         ui.warn(&format!("{address}: left alone, because the plan does not have it"));
     }
     for address in &kept.gone {
-        ui.status(&format!("{address}: nothing is left to do"));
+        // Whether code was uploaded meanwhile or nothing asks for it any more, such as when a file was changed, is not said here.
+        let why =
+            if address.kind == CODE { "it is not asked for any more, or is there" } else { "nothing is left to do" };
+        ui.status(&format!("{address}: {why}"));
     }
     let refused = is_refused(&kept);
     *out = kept;

@@ -13,6 +13,8 @@ mod basics;
 mod board;
 mod ci;
 mod ci_drift;
+mod code_bad;
+mod code_more;
 mod code_rights;
 mod compute;
 mod cost;
