@@ -122,5 +122,8 @@ fn every_sort_of_code_comes_along_and_runs_from_the_repository_afterwards() {
     world.plumb("apply --yes --allow-run-now").code(0);
     world.plumb("plan --detailed-exitcode").code(0).says("No changes.");
     let exported = world.sandbox.job("etl")["settings"]["tasks"].to_string();
-    assert!(exported.contains("/src/etl/score\"") && exported.contains("/Users/bob@example.com/etl/plot"), "{exported}");
+    assert!(
+        exported.contains("/src/etl/score\"") && exported.contains("/Users/bob@example.com/etl/plot"),
+        "{exported}"
+    );
 }
