@@ -186,19 +186,27 @@ pub fn named(project: Option<&Path>, path: &Path, most: u64) -> Result<String, S
 
 /// Writes a file in one go: whoever reads it sees the old one or the new one, whole.
 pub fn replace(path: &Path, text: &str) -> Result<(), String> {
+    let written = beside(path, text.as_bytes()).and_then(|file| file.persist(path).map(drop).map_err(|e| e.error));
+    written.map_err(|e| e.to_string())
+}
+
+/// Writes a new file in one go; what is there already is left and is an error.
+pub fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    beside(path, bytes)?.persist_noclobber(path).map(drop).map_err(|e| e.error)
+}
+
+/// These bytes in a file beside a path, to be brought there.
+fn beside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        #[cfg(unix)]
-        {
-            // Others read it: the collector runs as somebody else.
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.persist(path).map(drop).map_err(|e| e.error)
-    };
-    written().map_err(|e| e.to_string())
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    #[cfg(unix)]
+    {
+        // Others read it: the collector runs as somebody else.
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    Ok(file)
 }
 
 enum DiskEntry {

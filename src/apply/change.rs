@@ -84,7 +84,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
             Action::Delete | Action::Terminate => {
                 Ended::Done { id: Some(id.clone()), left: Vec::new(), unverified: None }
             }
-            _ => Ended::Stale { differences: vec![format!("{} {id} is gone", kind.noun())] },
+            _ => Ended::Stale { differences: vec![format!("{} {id} is gone", kind.noun())], sent: Vec::new() },
         }));
     };
     if kind.role() == Role::Teardown {
@@ -97,7 +97,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
     // The calls have these settings as they were.
     let differences = shared.wanted(&change.address).map(|w| unknown.since(&w.unknown)).unwrap_or_default();
     if !differences.is_empty() {
-        return Ok(Some(Ended::Stale { differences }));
+        return Ok(Some(Ended::Stale { differences, sent: Vec::new() }));
     }
     let before = shared.wanted(&change.address).and_then(|w| w.live.as_ref()).map(|live| live.value().into_owned());
     let before = before.unwrap_or_default();
@@ -121,7 +121,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
     if differences.is_empty() {
         differences.push("something changed that the service may set by itself".to_owned());
     }
-    Ok(Some(Ended::Stale { differences }))
+    Ok(Some(Ended::Stale { differences, sent: Vec::new() }))
 }
 
 /// Reads the object of a change as it is now, the way that the plan read it.

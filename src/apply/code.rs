@@ -53,7 +53,7 @@ pub(super) async fn run(shared: &Arc<Shared>, index: usize, step: &CodeStep) -> 
             let unverified = unverified.map(|why| shared.shown(&why));
             Ended::Done { id: change.id.clone(), left: Vec::new(), unverified }
         }
-        Err(Stopped::Stale(differences)) => Ended::Stale { differences },
+        Err(Stopped::Stale(differences)) => Ended::Stale { differences, sent },
         Err(Stopped::Failed(failed)) => {
             let why = shared.shown(&failed.why);
             match failed.call {

@@ -69,7 +69,7 @@ fn meaning(status: u16, code: &str, message: &str, path: &str) -> Option<String>
     // "Path (…) already exists." (databricks/cli, libs/filer/workspace_files_client.go).
     if status == 409 || (status == 400 && message.contains("already exists")) {
         return Some(format!(
-            "something else is in the way at {path}, and plumb does not overwrite it: delete it there"
+            "something else is in the way at {path} or above it, and plumb does not overwrite it: delete it there"
         ));
     }
     if status == 400 && has(&["INVALID_PATH", "invalid character", "Invalid path", "Invalid name", "illegal"]) {

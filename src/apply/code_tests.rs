@@ -209,8 +209,9 @@ async fn a_file_that_changed_since_the_plan_is_not_uploaded() {
     let tree = Arc::new(stage.tree());
     stage.code.0.insert("src/lib.py".into(), b"z = 5\n".to_vec());
     let ended = stage.carry(CodeAct::Upload { tree, readers: BTreeSet::new() }).await;
-    let Ended::Stale { differences } = ended else { panic!("{ended:?}") };
+    let Ended::Stale { differences, sent } = ended else { panic!("{ended:?}") };
     assert_eq!(differences, ["src/lib.py is no longer what was planned"]);
+    assert!(sent.last().unwrap().starts_with("wrote "), "what was written is said: {sent:?}");
     assert!(!stage.workspace.files().iter().any(|path| path.contains("/.plumb-")), "{:?}", stage.workspace.files());
 }
 
@@ -475,7 +476,7 @@ async fn what_is_used_again_is_not_pruned() {
         }
         stage.workspace.others.lock().unwrap().extend(jobs.into_iter().chain(runs));
         let ended = stage.carry(CodeAct::Prune).await;
-        let Ended::Stale { differences } = &ended else { panic!("{what}: {ended:?}") };
+        let Ended::Stale { differences, .. } = &ended else { panic!("{what}: {ended:?}") };
         assert_eq!(differences.len(), 1);
         assert!(stage.writes().is_empty(), "{what}");
     }

@@ -63,7 +63,7 @@ pub(super) async fn run(shared: &Shared, change: &Change, calls: &CutoverCalls) 
     let dags = shared.waves.get(&change.address).map(Vec::as_slice).unwrap_or_default();
     match differences(shared, dags).await {
         Ok(differences) if differences.is_empty() => {}
-        Ok(differences) => return Ended::Stale { differences },
+        Ok(differences) => return Ended::Stale { differences, sent: Vec::new() },
         Err(why) => return Ended::Failed { why: shared.shown(&why), sent: Vec::new() },
     }
     let mut flip = Flip { shared, change, kind, calls, dags, sent: Vec::new() };

@@ -8,7 +8,7 @@ use plumb_core::teardown::basis;
 /// How a change ends before it begins, when what it is about is not what it was decided on.
 pub(super) fn stale(change: &Change, found: &LiveObject, read: &str) -> Option<Ended> {
     let Some(now) = Old::of(&found.seen.whole()) else {
-        return Some(Ended::Stale { differences: vec!["it cannot be understood any more".into()] });
+        return Some(Ended::Stale { differences: vec!["it cannot be understood any more".into()], sent: Vec::new() });
     };
     if normal::hash(&basis(&now, change.action == Action::Terminate)) == read {
         return None;
@@ -17,5 +17,5 @@ pub(super) fn stale(change: &Change, found: &LiveObject, read: &str) -> Option<E
     differences.push(format!("it is {}, {}", now.state, if now.protected { "protected" } else { "not protected" }));
     let tags: Vec<String> = now.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     differences.push(format!("its tags are {}", if tags.is_empty() { "none".to_owned() } else { tags.join(", ") }));
-    Some(Ended::Stale { differences })
+    Some(Ended::Stale { differences, sent: Vec::new() })
 }

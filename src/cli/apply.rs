@@ -341,7 +341,7 @@ fn taken_out(found: &PermitFindings) -> Vec<(Address, Action, Ended)> {
     let actions: BTreeMap<&Address, Action> = changes.map(|c| (&c.address, c.action)).collect();
     let stale = found.kept.stale.iter().map(|(address, differences)| {
         let differences = differences.clone();
-        (address, Ended::Stale { differences })
+        (address, Ended::Stale { differences, sent: Vec::new() })
     });
     let held = found.kept.held.iter().map(|(address, first)| (address, Ended::Skipped { because: first.clone() }));
     let known = |(address, ended)| Some((Address::clone(address), *actions.get(address)?, ended));
@@ -468,13 +468,14 @@ pub async fn carry_out(
     let done = outcome.count(Ended::is_done);
     let unknown = outcome.count(|e| matches!(e, Ended::Unknown { .. }));
     let stale = outcome.count(|e| matches!(e, Ended::Stale { .. }));
+    let is_begun = outcome.count(|e| matches!(e, Ended::Stale { sent, .. } if !sent.is_empty())) > 0;
     let code = if stop.load(Ordering::Relaxed) && done < total {
         ExitCode::Interrupted
     } else if done == total && blocked > 0 {
         ExitCode::Guard
     } else if done == total {
         ExitCode::Ok
-    } else if done > 0 || unknown > 0 {
+    } else if done > 0 || unknown > 0 || is_begun {
         ExitCode::Partial
     } else if stale > 0 {
         ExitCode::Stale

@@ -27,6 +27,7 @@ fn seed() -> Value {
         task("sql", &format!("{home}/query")),
         task("jupyter", &format!("{home}/report")),
         task("gone", "/Shared/gone"),
+        task("cross", &format!("{home}/cross")),
         task("git", "/Repos/ann@example.com/x/load"),
         {"task_key": "file", "spark_python_task": {"python_file": "/Shared/tool.py"}},
     ]}]})
@@ -45,6 +46,8 @@ fn code_is_brought_and_what_cannot_be_stays_where_it_is() {
         Some("JUPYTER"),
         "{\"cells\": [], \"metadata\": {}, \"nbformat\": 4, \"nbformat_minor\": 5}",
     );
+    put(&world, &format!("{home}/cross"), Some("PYTHON"), "# MAGIC %run ../../bob@example.com/lib\n");
+    put(&world, "/Users/bob@example.com/lib", Some("PYTHON"), "y = 2\n");
     put(&world, "/Shared/tool.py", None, "print(1)\n");
     world.write("src/tool.py", "somebody's\n");
     world
@@ -52,6 +55,7 @@ fn code_is_brought_and_what_cannot_be_stays_where_it_is() {
         .code(6)
         .says("/Shared/gone stays where it is")
         .says("git_source")
+        .says("it runs /Users/bob@example.com/lib, which it would not find from the repository")
         .says("there already with other content");
     let job = world.read("manifests/jobs/etl.yaml");
     for path in [
@@ -61,6 +65,7 @@ fn code_is_brought_and_what_cannot_be_stays_where_it_is() {
         "- \"../../src/etl/other.py\"",
         "/Shared/gone",
         "/Shared/tool.py",
+        "/Workspace/Users/ann@example.com/etl/cross",
     ] {
         assert!(job.contains(path), "{path}: {job}");
     }

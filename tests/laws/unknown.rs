@@ -373,7 +373,7 @@ async fn an_unknown_setting_that_changed_since_the_plan_stops_the_write() {
         let (seen, decision) = world.plan(&desired).await;
         set_at_the_top(&world, value).await;
         let outcome = world.carry_out(&world.services(), &desired, &seen, decision).await;
-        let Ended::Stale { differences } = &outcome.changes[&address] else { panic!("{outcome:?}") };
+        let Ended::Stale { differences, .. } = &outcome.changes[&address] else { panic!("{outcome:?}") };
         assert_eq!(differences, &[format!("{FUTURE}, which plumb does not know, {said}")]);
         let resets = world.requests().await.iter().filter(|r| r["path"] == "/api/2.2/jobs/reset").count();
         assert_eq!(resets, 0);

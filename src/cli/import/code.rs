@@ -5,6 +5,7 @@
 use super::KindRef;
 use super::left::Left;
 use crate::cli::session::Session;
+use crate::disk;
 use crate::services::code_store::CodeStore;
 use crate::ui::{Failure, Ui};
 use plumb_core::code::{
@@ -12,7 +13,7 @@ use plumb_core::code::{
 };
 use plumb_core::detect;
 use plumb_core::import::brought::{
-    BroughtNames, brought_name, imports_of, left_because, named_code, runs_of, with_code, with_header,
+    BroughtNames, brought_name, imports_of, left_because, named_code, runs_of, stay_beside, with_code, with_header,
 };
 use plumb_core::kinds::{Kind, Observed};
 use plumb_core::plan::LiveObject;
@@ -25,6 +26,8 @@ use std::sync::Arc;
 
 /// The most bytes of a file: more belongs into a registry of packages, not into git.
 const MOST_BYTES: usize = 100_000_000;
+/// What is said of what is larger.
+const TOO_LARGE: &str = "it is too large to be brought (100 MB, 10 MB for a notebook)";
 /// The most bytes of all files together.
 const MOST_BYTES_TOGETHER: usize = 1_000_000_000;
 
@@ -122,8 +125,21 @@ impl BroughtCode {
                 }
             }
         }
+        while let Some((path, run)) = code.astray() {
+            code.files.remove(&path);
+            left.count += 1;
+            ui.warn(&stays(&path, &format!("it runs {run}, which it would not find from the repository")));
+        }
         code.tell_imports(&service, ui).await;
         Ok(code)
+    }
+
+    /// A notebook that runs another one which is not brought, or not to where it looks for it.
+    fn astray(&self) -> Option<(String, String)> {
+        self.files.iter().find_map(|(path, file)| {
+            let is_lost = |run: &&String| !self.files.contains_key(*run) || !stay_beside(path, run);
+            Some((path.clone(), file.runs.iter().find(is_lost)?.clone()))
+        })
     }
 
     async fn bring(
@@ -153,7 +169,7 @@ impl BroughtCode {
         let full = if path.starts_with("/Volumes/") { path.to_owned() } else { format!("/Workspace{path}") };
         store.read(&full, form, &mut sink).await.map_err(|e| e.to_string())?;
         if sink.is_over || is_notebook && sink.bytes.len() as u64 > MOST_BYTES_A_NOTEBOOK {
-            return Err("it is too large to be brought (100 MB, 10 MB for a notebook)".to_owned());
+            return Err(TOO_LARGE.to_owned());
         }
         let bytes = if is_notebook { with_header(&name, sink.bytes) } else { sink.bytes };
         if !is_notebook && header(&name).is_some_and(|line| bytes.starts_with(line.as_bytes())) {
@@ -274,6 +290,9 @@ async fn form_of(service: &Arc<dyn Service>, path: &str) -> Result<CodeForm, Str
         .query("path", format!("/Workspace{path}"))
         .query("return_export_info", "true");
     let body = service.send(&call).await.map_err(|e| e.to_string())?.body;
+    if body["size"].as_u64().is_some_and(|size| size > MOST_BYTES as u64) {
+        return Err(TOO_LARGE.to_owned());
+    }
     match (body["object_type"].as_str(), body["language"].as_str(), body["repos_export_format"].as_str()) {
         (Some("FILE"), ..) => Ok(CodeForm::File),
         (Some("NOTEBOOK"), _, Some("JUPYTER")) => Ok(CodeForm::Notebook(NotebookFormat::Jupyter)),
@@ -327,13 +346,7 @@ pub(super) fn write(dir: &Path, files: &[(PathBuf, &[u8])], ui: &Ui) -> Result<(
     for (file, bytes) in files {
         let path = dir.join(file);
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let made = folder.and_then(|()| std::fs::File::create_new(&path));
-        let written = made.and_then(|mut made| {
-            std::io::Write::write_all(&mut made, bytes).inspect_err(|_| {
-                // Half a file would be taken for somebody's in the next run.
-                let _ = std::fs::remove_file(&path);
-            })
-        });
+        let written = folder.and_then(|()| disk::create(&path, bytes));
         written.map_err(|e| {
             Failure::error(format!("{}: {e}", path.display())).hint("no manifest was written; run the same again")
         })?;

@@ -50,7 +50,7 @@ async fn a_step_before_the_calls_keeps_its_cluster_and_no_other() {
         for (address, ended) in &outcome.changes {
             match address.name.ends_with(&ids[0]) {
                 true => {
-                    let Ended::Stale { differences } = ended else { panic!("{ended:?}") };
+                    let Ended::Stale { differences, .. } = ended else { panic!("{ended:?}") };
                     assert!(differences[0].ends_with("\"by hand\" is RUNNING"), "{differences:?}");
                 }
                 false => assert!(ended.is_done(), "{ended:?}"),

@@ -102,7 +102,7 @@ async fn a_job_run_that_begins_before_the_stop_keeps_the_application() {
     account.world.person(Call::set(System::Emr, plumb_model::call::Method::Post, path, body)).await;
     account.world.forget_requests().await;
     let outcome = account.carry_out(&account.world.services(), &desired, &live, decision).await;
-    let plumb_core::plan::outcome::Ended::Stale { differences } = outcome.changes.values().next().unwrap() else {
+    let plumb_core::plan::outcome::Ended::Stale { differences, .. } = outcome.changes.values().next().unwrap() else {
         panic!("{outcome:?}")
     };
     assert!(differences[0].contains("\"late\" is "), "{differences:?}");

@@ -56,19 +56,33 @@ pub fn left_because(named: &NamedCode, in_volume: bool) -> Option<&'static str> 
     }
 }
 
+/// How many of the parts of a path say whose it is, or which volume it is in: they are left out of names.
+fn owner_parts(parts: &[&str]) -> usize {
+    match parts.first() {
+        Some(&"Users") => 2,
+        Some(&"Shared") => 1,
+        Some(&"Volumes") => 4,
+        _ => 0,
+    }
+}
+
+/// Whether a relative path from one file leads to the other in the repository as it does in the workspace: both are the same
+/// person's.
+pub fn stay_beside(one: &str, other: &str) -> bool {
+    let owner = |path: &str| -> Vec<String> {
+        let parts: Vec<&str> = bare_path(path).split('/').filter(|part| !part.is_empty()).collect();
+        parts.iter().take(owner_parts(&parts)).map(|part| (*part).to_owned()).collect()
+    };
+    owner(one) == owner(other)
+}
+
 /// What a file of the workspace is called in the folder of code: without whose home or which volume it is in.
 ///
 /// # Errors
 /// Says why no repository should have a file of that name.
 pub fn brought_name(path: &str, form: CodeForm) -> Result<String, String> {
     let parts: Vec<&str> = bare_path(path).split('/').filter(|part| !part.is_empty()).collect();
-    let skipped = match parts.first() {
-        Some(&"Users") => 2,
-        Some(&"Shared") => 1,
-        Some(&"Volumes") => 4,
-        _ => 0,
-    };
-    let kept = parts.get(skipped..).filter(|kept| !kept.is_empty()).ok_or("its path names no file")?;
+    let kept = parts.get(owner_parts(&parts)..).filter(|kept| !kept.is_empty()).ok_or("its path names no file")?;
     for part in kept {
         let why = unfit_code_name(part).or_else(|| unsafe_name(part));
         if let Some(why) = why {
@@ -252,6 +266,14 @@ mod tests {
         ] {
             assert!(name(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn relative_paths_hold_among_the_files_of_one_person() {
+        assert!(stay_beside("/Users/ann@x/etl/load", "/Workspace/Users/ann@x/lib/y"));
+        assert!(stay_beside("/Shared/a", "/Shared/b/c"));
+        assert!(!stay_beside("/Users/ann@x/etl/load", "/Users/bob@x/etl/y"));
+        assert!(!stay_beside("/Users/ann@x/etl/load", "/Shared/etl/y"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) fn of_project(project: &Project, spec: &Node, problems: &mut Problems
     if keep_days(project).is_none() {
         let shown: String = project.code.keep.as_deref().unwrap_or_default().chars().take(40).collect();
         let span = spec.at("code.keep").span;
-        problems.at(span, format!("`{shown}` is no number of days"), "expected one like `30d`");
+        problems.at(span, format!("`{shown}` is no number of days"), "expected days from 1 on, such as `30d`");
     }
     for entry in spec.get("targets").map_or(&[][..], Node::entries) {
         let node = entry.value.get("databricks").and_then(|databricks| databricks.get("code"));

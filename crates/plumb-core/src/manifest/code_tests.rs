@@ -487,7 +487,10 @@ fn a_folder_that_keeps_no_code_and_a_time_that_is_none_are_told() {
         assert!(told.len() == 1 && told[0].starts_with(&format!("`{bad}` cannot keep code | ")), "{bad}: {told:?}");
     }
     for bad in ["7", "12h", "0d", "1d12h", "x"] {
-        assert_eq!(told("/Workspace/a", bad), [format!("`{bad}` is no number of days | expected one like `30d`")]);
+        assert_eq!(
+            told("/Workspace/a", bad),
+            [format!("`{bad}` is no number of days | expected days from 1 on, such as `30d`")]
+        );
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Ended {
     /// A call was sent, and whether it was done is not known. `sent` says which calls before it were carried out.
     Unknown { why: String, sent: Vec<String> },
     /// The object changed since the plan was made; nothing was sent.
-    Stale { differences: Vec<String> },
+    Stale { differences: Vec<String>, sent: Vec<String> },
     /// A change that it depends on was not done, or is not known to be; nothing was sent.
     Skipped { because: Address },
     /// The apply was interrupted before its turn; nothing was sent.

@@ -51,7 +51,7 @@ fn every_change_has_its_outcome_and_its_error() {
         ("b", Ended::Done { id: None, left: Vec::new(), unverified: Some("GET /x: 500".into()) }),
         ("c", Ended::Failed { why: "POST /x: 400".into(), sent: Vec::new() }),
         ("d", Ended::Unknown { why: "POST /y: 503".into(), sent: post() }),
-        ("e", Ended::Stale { differences: vec!["name: it was 1, it is now 2".into()] }),
+        ("e", Ended::Stale { differences: vec!["name: it was 1, it is now 2".into()], sent: Vec::new() }),
         ("f", Ended::Skipped { because: address("d") }),
     ];
     let names = ["a", "b", "c", "d", "e", "f", "g"];
@@ -77,7 +77,8 @@ fn every_change_has_its_outcome_and_its_error() {
 
 #[test]
 fn what_was_taken_out_of_a_saved_plan_is_told_with_the_rest() {
-    let stale = Ended::Stale { differences: vec!["timeout_seconds: planned 1 -> 2, now 3 -> 2".into()] };
+    let stale =
+        Ended::Stale { differences: vec!["timeout_seconds: planned 1 -> 2, now 3 -> 2".into()], sent: Vec::new() };
     let besides = [
         (address("a"), Action::Update, stale),
         (address("c"), Action::Create, Ended::Skipped { because: address("a") }),

@@ -104,8 +104,12 @@ pub fn error(all: &ApplyOutcome, ended: &Ended) -> Option<String> {
             [] => format!("{why} (sent, and whether it was done is not known)"),
             sent => format!("{why} (sent, and whether it was done is not known; done before it: {})", sent.join(", ")),
         },
-        Ended::Stale { differences } => {
-            format!("it changed since the plan was made, so nothing was sent: {}; plan again", differences.join("; "))
+        Ended::Stale { differences, sent } => {
+            let done = match sent.as_slice() {
+                [] => "nothing was sent".to_owned(),
+                sent => format!("it was not gone on with (done so far: {})", sent.join(", ")),
+            };
+            format!("it changed since the plan was made, so {done}: {}; plan again", differences.join("; "))
         }
         Ended::Skipped { because } => {
             let unknown = matches!(all.changes.get(because), Some(Ended::Unknown { .. }));
@@ -150,7 +154,7 @@ mod tests {
             ("f", Ended::Unknown { why: "POST /y: 503".into(), sent: post() }),
             ("g", Ended::Skipped { because: address("c") }),
             ("h", Ended::Skipped { because: address("e") }),
-            ("i", Ended::Stale { differences: vec!["name: it was 1, it is now 2".into()] }),
+            ("i", Ended::Stale { differences: vec!["name: it was 1, it is now 2".into()], sent: Vec::new() }),
             ("j", Ended::NotStarted),
             ("k", Ended::NotStarted),
         ]);
