@@ -159,7 +159,8 @@ fn text(name: &str) -> BoxedStrategy<Value> {
         | "egg"
         | "jar"
         | "requirements"
-        | "whl" => Some(&["/Workspace/a b", "dbfs:/x/Ünï", "s3://b/k", "{{job.parameters.path}}"]),
+        | "whl"
+        | "java_dependencies" => Some(&["/Workspace/a b", "dbfs:/x/Ünï", "s3://b/k", "{{job.parameters.path}}"]),
         "outcome" => Some(&["true", "false"]),
         "zone_id" => Some(&["auto", "us-east-1a", "HA"]),
         "data_security_mode" => Some(&["SINGLE_USER", "USER_ISOLATION"]),
