@@ -156,7 +156,7 @@ class Code(Row):
 
     def limits(self, count):
         # The listing of jobs, that of the trees, and one of each folder of the tree: no file is asked for.
-        return [("cpu", share(count, {5_000: 1.5})), ("requests", 12)]
+        return [("cpu", share(count, {5_000: 0.6})), ("requests", 12)]
 
 
 class PlanFar(Plan):
