@@ -10,6 +10,7 @@ use plumb_model::call::{Call, ServiceError, System};
 use plumb_model::read::Read;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 /// Looks which trees of code there are, and whether those that manifests name are whole. One listing of the folder, and one of
 /// each folder of a tree that a manifest names; nothing where no manifest names code and no live object does.
@@ -31,12 +32,19 @@ pub async fn stock(services: &Services, desired: &Desired, live: &Live, today: D
     let mut stock = CodeStock { trees: trees(&code.folder, &entries), ..CodeStock::default() };
     let named: Vec<CodeTree> =
         code.trees.values().filter(|tree| stock.trees.contains_key(&tree.hash)).cloned().collect();
-    for tree in named {
-        let state = match look(&store, &code.folder, &tree).await {
-            Ok(seen) => seen.state,
-            Err(fault) => TreeState { unread: Some(fault.to_string()), ..TreeState::default() },
-        };
-        if let Some(stored) = stock.trees.get_mut(&tree.hash) {
+    let state = |tree: CodeTree| {
+        let (store, folder) = (store.clone(), code.folder.clone());
+        async move {
+            let state = match look(&store, &folder, &tree).await {
+                Ok(seen) => seen.state,
+                Err(fault) => TreeState { unread: Some(fault.to_string()), ..TreeState::default() },
+            };
+            Ok::<_, Infallible>((tree.hash, state))
+        }
+    };
+    let Ok(states) = each(named, WIDTH, state).await;
+    for (hash, state) in states {
+        if let Some(stored) = stock.trees.get_mut(&hash) {
             stored.state = Some(state);
         }
     }

@@ -44,9 +44,7 @@ impl Session {
         self.waves(&mut live).await?;
         let today = day(self.now());
         live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
-        live.notes.extend(kept.notes());
-        let kept_runs = Arc::new(kept.runs());
-        Ok(Live { evidence, kept_runs, commits: self.project.commits(&live), workspace, ..live })
+        Ok(Live { evidence, commits: self.project.commits(&live), workspace, ..live })
     }
 
     /// Reads what waves ask for: of those without a day nothing, before their day whether they are held.
