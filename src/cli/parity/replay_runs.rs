@@ -9,6 +9,7 @@ use plumb_core::parity::period::Period;
 use plumb_core::parity::replay::{
     ReplayRecord, ReplayRun, ReplayStep, ReplayedRun, period_value, record_path, run_parameters, start_token,
 };
+use plumb_core::runs::RunStanding;
 use plumb_model::call::{Call, Method, Service, ServiceError, System};
 use plumb_model::secrets::Vault;
 use serde_json::{Value, json};
@@ -86,16 +87,12 @@ impl RunLook {
     }
 
     fn of(answer: &Value) -> RunLook {
-        let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str);
-        // `state` is the older shape, `status` the newer (Jobs API 2.2, runs/get).
-        let life = text("/state/life_cycle_state").or_else(|| text("/status/state")).unwrap_or("UNKNOWN");
-        let ended = matches!(life, "TERMINATED" | "SKIPPED" | "INTERNAL_ERROR");
-        let result = text("/state/result_state").or_else(|| text("/status/termination_details/code"));
+        let RunStanding { word, ended, .. } = RunStanding::of(answer);
         let started = answer["start_time"].as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         RunLook {
             ended,
-            state: result.filter(|_| ended).unwrap_or(life).to_owned(),
-            url: text("/run_page_url").filter(|url| !url.is_empty()).map(str::to_owned),
+            state: word,
+            url: answer["run_page_url"].as_str().filter(|url| !url.is_empty()).map(str::to_owned),
             started,
         }
     }

@@ -53,7 +53,9 @@ pub struct FollowedRun {
 }
 
 impl RunStanding {
-    fn of(run: &Value) -> RunStanding {
+    /// How a run or a task stands, by what the service answers: `state` is the older shape, `status` the newer (Jobs API 2.2,
+    /// runs/get).
+    pub fn of(run: &Value) -> RunStanding {
         let text = |pointer: &str| run.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let life = text("/state/life_cycle_state").or_else(|| text("/status/state")).unwrap_or("UNKNOWN");
         let ended = matches!(life, "TERMINATED" | "SKIPPED" | "INTERNAL_ERROR");
