@@ -78,7 +78,7 @@ pub(super) fn nothing(args: &Import, session: &Session, live: &Live) -> Result<S
     let asked = args.kind.as_deref().map(named).transpose()?;
     let is_asked = |kind: &KindRef| asked.as_ref().is_none_or(|list| list.iter().any(|one| one.name() == kind.name()));
     let (mut here, mut others) = (0, 0);
-    for kind in session.project.kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_asked) {
+    for kind in session.project.all_kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_asked) {
         for found in live.of(kind.name()) {
             let owner = found.mark.as_ref().map(|mark| &mark.owner);
             let is_ours = owner.is_some_and(|owner| {

@@ -320,7 +320,7 @@ fn chosen<'l>(
     };
     if args.all {
         let is_named = |k: &KindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
-        let kinds = session.project.kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_named);
+        let kinds = session.project.all_kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_named);
         let all = kinds.flat_map(|k| live.of(k.name()).iter().map(move |f| (k, f)));
         let (managed, chosen): (Vec<_>, Vec<_>) =
             all.filter(|(k, f)| free(*k, f)).partition(|(k, f)| f.seen.managed_by(*k).is_some());

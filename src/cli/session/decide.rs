@@ -6,6 +6,7 @@ use crate::cli::select::selection;
 use crate::cli::time::day;
 use crate::cli::{Selected, lease, reading, select};
 use crate::explain::{History, HistoryBudget, Known};
+use crate::observe::Scopes;
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::code::CodeSummary;
@@ -61,8 +62,10 @@ impl Session {
 
     /// Reads what the listings show, and which kinds a service refuses to list.
     pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::RefusedKinds), Failure> {
-        let kinds = self.kinds();
-        let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, watch).await;
+        let kinds: Vec<_> = self.project.all_kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect();
+        let scopes = Scopes::everywhere(&self.project.desired);
+        let read =
+            async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, &scopes, watch).await;
         reading::counted_of(&self.services, ui, read).await.map_err(|fault| self.unread(&fault))
     }
 
@@ -79,10 +82,12 @@ impl Session {
                 unread.insert(name, format!("target {target} has no `{}`", kind.system().setting()));
             }
         }
+        let scopes = Scopes::of(&self.project.desired);
         let systems: BTreeSet<&str> = kinds.iter().map(|kind| kind.system().setting()).collect();
         for system in systems {
             let of: Vec<_> = kinds.iter().copied().filter(|kind| kind.system().setting() == system).collect();
-            let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &of, watch).await;
+            let read =
+                async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &of, &scopes, watch).await;
             match reading::counted_of(&self.services, ui, read).await {
                 Ok((part, refused)) => {
                     live.kinds.extend(part.kinds);

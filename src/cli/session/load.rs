@@ -161,8 +161,16 @@ impl Project {
         ask(&History { repo, paths: &self.paths(), load: &load })
     }
 
-    /// The kinds that the project manages.
+    /// The kinds that the project manages and that a plan reads: of those that are not always read, the ones that manifests
+    /// have or `spec.kinds` names.
     pub fn kinds(&self) -> Vec<&'static dyn Kind> {
+        let is_named = self.desired.project.kinds.is_some();
+        let has = |kind: &dyn Kind| self.desired.resources.iter().any(|r| r.address.kind == kind.name());
+        self.all_kinds().into_iter().filter(|kind| is_named || kind.is_always_read() || has(*kind)).collect()
+    }
+
+    /// The kinds that the project manages, whether it has manifests of them or not.
+    pub fn all_kinds(&self) -> Vec<&'static dyn Kind> {
         let chosen = self.desired.project.kinds.as_ref();
         let is_asked_for = |k: &&'static dyn Kind| match k.role() {
             Role::Object => true,

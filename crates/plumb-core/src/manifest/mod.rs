@@ -51,6 +51,10 @@ pub struct Lifecycle {
     pub protect: bool,
     /// Where that is said.
     pub protect_span: Option<Span>,
+    /// It may be deleted although it holds data.
+    pub force_destroy: bool,
+    /// Where that is said.
+    pub force_destroy_span: Option<Span>,
     pub ignore: Vec<Ignore>,
 }
 
