@@ -6,6 +6,7 @@
 mod called;
 mod circle;
 pub mod cutover;
+pub mod entries;
 mod findings;
 mod form_hints;
 pub mod impact;
