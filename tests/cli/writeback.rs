@@ -121,7 +121,7 @@ spec:
 fn entries_of_an_additive_list_are_taken_in_where_they_stand() {
     let world = World::new();
     world.commit_file("manifests/a.yaml", SHARED, "Add a");
-    world.plumb("plan").says("permissions.mode: additive");
+    world.plumb("plan").says("permissions.mode: \"additive\"");
     world.plumb("apply --yes").code(0);
     let path = format!("/api/2.0/permissions/jobs/{}", world.sandbox.job("a")["job_id"]);
     let grant = |method: &str, list: serde_json::Value| {
@@ -133,7 +133,8 @@ fn entries_of_an_additive_list_are_taken_in_where_they_stand() {
     grant("PATCH", json!([{"user_name": "ann@example.com", "permission_level": "CAN_MANAGE_RUN"}]));
     world.plumb("drift -q").code(2).says("permissions[ann@example.com].permission_level").never_says("bob@");
     world.plumb("drift --write").code(0).says("wrote manifests/a.yaml");
-    let wanted = SHARED.replace("ann@example.com, permission_level: CAN_VIEW", "ann@example.com, permission_level: CAN_MANAGE_RUN");
+    let wanted = SHARED
+        .replace("ann@example.com, permission_level: CAN_VIEW", "ann@example.com, permission_level: CAN_MANAGE_RUN");
     assert_eq!(world.read("manifests/a.yaml"), wanted);
     world.plumb("plan --detailed-exitcode").code(0).says("No changes.");
     world.commit("As it is live");
