@@ -97,7 +97,7 @@ async fn look_up(
             }
             None => return Err(hidden.unwrap_or_default()),
         }
-        hidden = match observe::find_marked(&shared.services, kind, &owner).await {
+        hidden = match observe::find_marked(&shared.services, kind, &shared.scopes, &owner).await {
             Ok(found) => match found.as_slice() {
                 [] => None,
                 [one] => return Ok(Some(one.seen.id.clone())),

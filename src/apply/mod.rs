@@ -17,6 +17,7 @@ mod send;
 mod teardown;
 mod verify;
 
+use crate::observe::Scopes;
 use crate::services::Services;
 use change::CarriedOut;
 pub use journal::Journal;
@@ -120,6 +121,8 @@ struct Shared {
     hider: Hider,
     /// The specs of the manifests: which details to read again.
     specs: BTreeMap<Address, KeptSpec>,
+    /// Where the kinds' objects are looked for.
+    scopes: Scopes,
     /// What the kinds noted of the live objects.
     facts: BTreeMap<Address, Value>,
     /// What live policies supply; those that this apply makes or changes are added as they are done.
@@ -214,6 +217,7 @@ pub async fn apply(
         waits,
         hider: decision.vault.hider(),
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
+        scopes: Scopes::of(desired),
         facts,
         supplied: Mutex::new(live.supplied()),
         planned: live.supplied(),

@@ -1,6 +1,7 @@
 //! Reading again what was read before: one whole object, those with a mark, and an object whose manifest is to be written.
 
-use super::{complete_one, read_all};
+use super::scopes::Scopes;
+use super::{complete_one, nested, read_all};
 use crate::services::{self, Services};
 use plumb_core::kinds::{Details, Kind, Observed, Unreadable, Whose};
 use plumb_core::plan::LiveObject;
@@ -81,14 +82,19 @@ fn unexpected(id: &str, why: &str) -> ServiceError {
 pub async fn find_marked(
     services: &Services,
     kind: &'static dyn Kind,
+    scopes: &Scopes,
     owner: &plumb_core::kinds::Owner,
 ) -> Result<Vec<LiveObject>, ServiceError> {
     let mut listed = Vec::new();
     for read in kind.list() {
         listed.push(services::read(&*services.for_system(read.call.system)?, &read).await?);
     }
+    let objects = match kind.nested() {
+        Some(listing) => nested::list(services, kind, listing, &scopes.get(kind)).await?,
+        None => kind.observe(&listed),
+    };
     let (mut found, mut maybe) = (Vec::new(), None);
-    for seen in kind.observe(&listed) {
+    for seen in objects {
         match seen.map(|seen| LiveObject::of(kind, seen)) {
             Ok(one) => {
                 if one.mark.as_ref().is_some_and(|mark| mark.owner == *owner) {

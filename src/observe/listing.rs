@@ -3,7 +3,8 @@
 //! A page is let go once its objects are taken out of it, and an object is kept small ([`plumb_core::plan::Compact`]). Only a
 //! kind that joins several listings (a DAG's file, its row and its import errors) keeps their pages until all are there.
 
-use super::{ReadWatch, joined};
+use super::scopes::Scopes;
+use super::{ReadWatch, joined, nested};
 use crate::services::{self, PageReader, Services};
 use plumb_core::kinds::reading::EachOnce;
 use plumb_core::kinds::{Kind, Observed, Unreadable};
@@ -31,12 +32,15 @@ enum Part {
     Page(Value),
     /// One of several listings that are read together, by its place among them.
     Listing(usize, Pages),
+    /// The objects of a kind whose listing takes two stages.
+    Objects(Vec<Result<Observed, Unreadable>>),
 }
 
 /// Reads the listings of the kinds. What of them cannot be read is kept as such: it is not absent.
 pub(super) async fn list(
     services: &Services,
     kinds: &[&'static dyn Kind],
+    scopes: &Scopes,
     watch: &dyn ReadWatch,
     tolerate: Tolerate<'_>,
     of_page: OfPage<'_>,
@@ -48,6 +52,25 @@ pub(super) async fn list(
     let mut listings = JoinSet::new();
     for kind in kinds.iter().copied() {
         found.entry(kind.name()).or_default();
+        if let Some(listing) = kind.nested() {
+            let (services, scope, send) = (services.clone(), scopes.get(kind), send.clone());
+            listings.spawn(async move {
+                let objects = nested::list(&services, kind, listing, &scope).await;
+                let told = async |objects| send.send((kind, Part::Objects(objects))).await.map_err(drop);
+                (
+                    kind,
+                    match objects {
+                        Ok(objects) => {
+                            // Nobody listens any more only when another listing has failed them all.
+                            let _ = told(objects).await;
+                            Ok(())
+                        }
+                        Err(fault) => Err(fault),
+                    },
+                )
+            });
+            continue;
+        }
         let reads = kind.list();
         let is_alone = reads.len() == 1;
         for (index, read) in reads.into_iter().enumerate() {
@@ -75,6 +98,7 @@ pub(super) async fn list(
         tokio::select! {
             part = parts.recv() => match part {
                 Some((kind, Part::Page(page))) => take(kind, kind.observe(&[vec![page]])),
+                Some((kind, Part::Objects(objects))) => take(kind, objects),
                 Some((kind, Part::Listing(index, pages))) => {
                     joins.entry(kind.name()).or_default().insert(index, pages);
                 }

@@ -13,8 +13,10 @@ pub mod failure;
 mod index;
 pub mod inventory;
 mod listing;
+mod nested;
 mod own;
 pub mod prices;
+mod scopes;
 mod teardown;
 pub mod under_way;
 pub mod waves;
@@ -22,6 +24,7 @@ pub mod waves;
 pub use activity::activity;
 pub use again::{Finished, find_marked, finish, read_again, whole_row};
 pub use index::LiveIndex;
+pub use scopes::Scopes;
 
 use crate::services::{self, Services};
 use listing::list;
@@ -73,7 +76,8 @@ pub async fn observe(
             open.entry(kind.name()).or_default().insert(found.seen.id.clone(), resource);
         }
     };
-    let mut live = list(services, kinds, watch, &mut |_, fault| Err(fault), &mut of_page).await?;
+    let scopes = Scopes::of(desired);
+    let mut live = list(services, kinds, &scopes, watch, &mut |_, fault| Err(fault), &mut of_page).await?;
     complete(services, open, &mut live).await?;
     teardown::complete(services, kinds, desired, selection, &mut live).await?;
     live.sort_unreadable();
@@ -101,6 +105,7 @@ pub type RefusedKinds = Vec<(&'static dyn Kind, ServiceError)>;
 pub async fn listed(
     services: &Services,
     kinds: &[&'static dyn Kind],
+    scopes: &Scopes,
     watch: &dyn ReadWatch,
 ) -> Result<(Live, RefusedKinds), ServiceError> {
     let mut refused: RefusedKinds = Vec::new();
@@ -113,7 +118,7 @@ pub async fn listed(
         }
         Ok(())
     };
-    let mut live = list(services, kinds, watch, &mut tolerate, &mut |_, _| {}).await?;
+    let mut live = list(services, kinds, scopes, watch, &mut tolerate, &mut |_, _| {}).await?;
     for (kind, _) in &refused {
         live.kinds.remove(kind.name());
         live.unreadable.remove(kind.name());

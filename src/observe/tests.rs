@@ -89,7 +89,7 @@ async fn what_a_lost_create_made_is_found_by_its_mark_or_not_at_all() {
     ] {
         let page = json!({ "instance_pools": rows });
         let fake = Fake::new(move |_| Ok(page.clone()));
-        let found = find_marked(&fake.services(), kind, &owner).await;
+        let found = find_marked(&fake.services(), kind, &Scopes::default(), &owner).await;
         assert_eq!(found.map(|found| found.len()).map_err(|_| ()), wanted, "{what}");
     }
 }
@@ -183,7 +183,7 @@ async fn a_later_page_that_fails_fails_the_reading() {
     let world = World::of(pool("a", ""));
     let whole = observe(&fake.services(), &kinds, &world.desired(), &world.selection, &UnwatchedRead).await;
     assert!(whole.is_err());
-    let (part, refused) = listed(&fake.services(), &kinds, &UnwatchedRead).await.unwrap();
+    let (part, refused) = listed(&fake.services(), &kinds, &Scopes::default(), &UnwatchedRead).await.unwrap();
     assert_eq!((part.kinds.len(), refused.len()), (0, 1), "a part of a listing is none of it");
 }
 

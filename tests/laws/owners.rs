@@ -79,7 +79,7 @@ async fn one_fails(address: Address) {
     let services = world.through(Arc::new(Refusing { inner: world.direct(), word: format!("{word}\"") }));
     let in_text = world.through(Arc::new(Refusing { inner: world.direct(), word: format!("{word} ") }));
     let services = match kinds::find(&address.kind).unwrap().mark() {
-        MarkPlace::Tags(_) => services,
+        MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => services,
         MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Nowhere => in_text,
     };
     let (live, decision) = world.plan(&desired).await;

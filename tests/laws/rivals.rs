@@ -60,6 +60,9 @@ fn changed(fixture: &fixtures::Fixture, by: &str) -> Files {
     let mut documents = fixture.documents();
     match fixture.kind.mark() {
         MarkPlace::Tags(member) => documents[0]["spec"][member]["wanted_by"] = json!(by),
+        MarkPlace::TagPairs(member, list) => {
+            documents[0]["spec"][member][list] = json!([{ "key": "wanted_by", "value": by }]);
+        }
         MarkPlace::LastLine(member) => documents[0]["spec"][member] = json!(format!("wanted by {by}")),
         MarkPlace::Line(_) | MarkPlace::Nowhere => {
             documents[0]["spec"]["description"] = json!(format!("wanted by {by}"))

@@ -44,6 +44,8 @@ fn changed(fixture: &Fixture, document: &mut Value) {
     let spec = &mut document["spec"];
     match fixture.kind.mark() {
         kinds::MarkPlace::Tags(member) => spec[member]["changed"] = json!("yes"),
+        kinds::MarkPlace::TagPairs(member, list) => spec[member][list] = json!([{ "key": "changed", "value": "yes" }]),
+        kinds::MarkPlace::LastLine(member) => spec[member] = json!("changed"),
         _ => spec["description"] = json!("changed"),
     }
 }

@@ -54,7 +54,12 @@ pub fn mark(owner: &str, hash: &str) -> Mark {
     let [project, target, kind, name] = parts[..] else { panic!("{owner} is no owner") };
     let address = Address { kind: kind.into(), name: name.into() };
     let owner = Owner { project: project.into(), target: target.into(), address };
-    Mark { owner, rev: Some(Rev { commit: "0123456789ab".into(), hash: hash.into() }), protect: false }
+    Mark {
+        owner,
+        rev: Some(Rev { commit: "0123456789ab".into(), hash: hash.into() }),
+        protect: false,
+        force_destroy: false,
+    }
 }
 
 impl World {

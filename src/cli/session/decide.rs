@@ -6,6 +6,7 @@ use crate::cli::select::selection;
 use crate::cli::time::day;
 use crate::cli::{Selected, lease, reading, select};
 use crate::explain::{History, HistoryBudget, Known};
+use crate::observe::Scopes;
 use crate::ui::{Failure, Ui};
 use crate::{observe, settings};
 use plumb_core::code::CodeSummary;
@@ -59,10 +60,19 @@ impl Session {
         observe::waves::runs(&self.services, desired, live, self.now()).await.map_err(|fault| self.unread(&fault))
     }
 
-    /// Reads what the listings show, and which kinds a service refuses to list.
-    pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::RefusedKinds), Failure> {
-        let kinds = self.kinds();
-        let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, watch).await;
+    /// Reads what the listings show, and which kinds a service refuses to list. Kinds that are asked for are read also where
+    /// no manifest has any, and wherever their objects are.
+    pub async fn listed(
+        &self,
+        is_asked: &dyn Fn(&'static dyn Kind) -> bool,
+        ui: &Ui,
+    ) -> Result<(Live, observe::RefusedKinds), Failure> {
+        let read: BTreeSet<&str> = self.kinds().iter().map(|kind| kind.name()).collect();
+        let mut kinds = self.project.all_kinds();
+        kinds.retain(|kind| self.services.serve(*kind) && (is_asked(*kind) || read.contains(kind.name())));
+        let scopes = Scopes::everywhere(&self.project.desired, is_asked);
+        let read =
+            async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, &scopes, watch).await;
         reading::counted_of(&self.services, ui, read).await.map_err(|fault| self.unread(&fault))
     }
 
@@ -79,10 +89,12 @@ impl Session {
                 unread.insert(name, format!("target {target} has no `{}`", kind.system().setting()));
             }
         }
+        let scopes = Scopes::of(&self.project.desired);
         let systems: BTreeSet<&str> = kinds.iter().map(|kind| kind.system().setting()).collect();
         for system in systems {
             let of: Vec<_> = kinds.iter().copied().filter(|kind| kind.system().setting() == system).collect();
-            let read = async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &of, watch).await;
+            let read =
+                async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &of, &scopes, watch).await;
             match reading::counted_of(&self.services, ui, read).await {
                 Ok((part, refused)) => {
                     live.kinds.extend(part.kinds);

@@ -5,7 +5,7 @@
 //! `POST /api/2.1/clusters/events`, 500 a page.
 
 use super::{CostReading, DagRuns, MigrationRuns, RunsFound, of_dags, side_by_side};
-use crate::observe::{self, UnwatchedRead, refusal};
+use crate::observe::{self, Scopes, UnwatchedRead, refusal};
 use crate::services::{self, Services};
 use jiff::Timestamp;
 use plumb_core::cost::databricks::{ClusterTrail, RunAnswers, clusters, facts, outcome, parameters, pools};
@@ -130,7 +130,8 @@ impl CostReading<'_> {
             return Err(why);
         }
         let Some(kind) = kinds::find(DatabricksJob::NAME) else { return Ok(BTreeMap::new()) };
-        let (live, refused) = observe::listed(self.services, &[kind], &UnwatchedRead).await.map_err(refusal)?;
+        let (live, refused) =
+            observe::listed(self.services, &[kind], &Scopes::default(), &UnwatchedRead).await.map_err(refusal)?;
         if let Some((_, fault)) = refused.into_iter().next() {
             return Err(refusal(fault));
         }

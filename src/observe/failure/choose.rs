@@ -5,7 +5,7 @@
 
 use super::databricks::{is_active, is_green};
 use super::{FailedRun, FailureServices};
-use crate::observe::{self, UnwatchedRead};
+use crate::observe::{self, Scopes, UnwatchedRead};
 use jiff::Timestamp;
 use plumb_core::kinds::airflow::dag::AirflowDag;
 use plumb_core::kinds::databricks::job::DatabricksJob;
@@ -216,7 +216,8 @@ pub(super) async fn job_id(
     desired: &Desired,
     resource: &Resource,
 ) -> Result<String, ChoiceFault> {
-    let (live, refused) = observe::listed(&services.services, &[resource.kind], &UnwatchedRead).await?;
+    let (live, refused) =
+        observe::listed(&services.services, &[resource.kind], &Scopes::default(), &UnwatchedRead).await?;
     if let Some((_, fault)) = refused.into_iter().next() {
         return Err(fault.into());
     }

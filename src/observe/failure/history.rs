@@ -6,7 +6,7 @@
 
 use super::choose::{ChoiceFault, is_selected, list_clusters, list_pages, selected_applications, send};
 use super::{FailedRun, FailureServices, book};
-use crate::observe::{self, UnwatchedRead};
+use crate::observe::{self, Scopes, UnwatchedRead};
 use crate::services::Services;
 use jiff::{SignedDuration, Timestamp};
 use plumb_core::diagnose::answers::{self, AnswerKind};
@@ -159,7 +159,7 @@ impl Listing<'_> {
         let Some(first) = jobs.first() else { return Ok(BTreeMap::new()) };
         self.ready(System::Databricks)?;
         let services: &Services = &self.services.services;
-        let (live, refused) = observe::listed(services, &[first.kind], &UnwatchedRead).await?;
+        let (live, refused) = observe::listed(services, &[first.kind], &Scopes::default(), &UnwatchedRead).await?;
         if let Some((_, fault)) = refused.into_iter().next() {
             return Err(fault);
         }

@@ -109,6 +109,13 @@ const TAGS: &[(&str, ToolName, Says)] = &[
     ("terraform", ToolName::Terraform, Says::One(YES)),
 ];
 
+/// The tool that a list of tags, `{key, value}` each, names.
+pub fn by_pairs(pairs: &Value) -> Option<Tool> {
+    let pair = |pair: &Value| Some((pair.get("key")?.as_str()?.to_owned(), pair.get("value")?.clone()));
+    let map: serde_json::Map<String, Value> = pairs.as_array()?.iter().filter_map(pair).collect();
+    by_tags(&map.into())
+}
+
 /// The tool that a map of tags names.
 pub fn by_tags(tags: &Value) -> Option<Tool> {
     let tags = tags.as_object()?;

@@ -1,8 +1,9 @@
 //! The mark: what plumb owns is written on the live object itself, in the call that creates it.
 //!
 //! Two tags, `plumb` = `PROJECT/TARGET/KIND/NAME` and `plumb_rev` = `COMMIT12-HASH8`; `plumb_protect` = `true` is added
-//! to what must not be deleted. Kinds without tags keep the same in the last line of their description:
-//! `[plumb PROJECT/TARGET/KIND/NAME COMMIT12-HASH8 protect]`.
+//! to what must not be deleted, `plumb_force_destroy` = `true` to what may be deleted with all that it holds. Kinds without
+//! tags keep the same in the last line of their description:
+//! `[plumb PROJECT/TARGET/KIND/NAME COMMIT12-HASH8 protect force_destroy]`.
 
 use plumb_model::address::Address;
 use serde_json::{Value, json};
@@ -11,17 +12,23 @@ use std::fmt;
 const TAG: &str = "plumb";
 const TAG_REV: &str = "plumb_rev";
 const TAG_PROTECT: &str = "plumb_protect";
+const TAG_FORCE_DESTROY: &str = "plumb_force_destroy";
+/// The words that a mark of one line ends with.
+const PROTECT: &str = "protect";
+const FORCE_DESTROY: &str = "force_destroy";
 /// What `plumb release` leaves on an object that its manifest names by `adopt`: whose it was. Otherwise the next apply
 /// would take it over again.
 pub const TAG_RELEASED: &str = "plumb_released";
 /// The tags that a mark is made of, and what one leaves.
-pub(super) const TAGS: [&str; 4] = [TAG, TAG_REV, TAG_PROTECT, TAG_RELEASED];
+pub(super) const TAGS: [&str; 5] = [TAG, TAG_REV, TAG_PROTECT, TAG_FORCE_DESTROY, TAG_RELEASED];
 
 /// Where a kind keeps the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkPlace {
     /// As entries of a map of strings: `tags`, `custom_tags`.
     Tags(&'static str),
+    /// As elements `{key, value}` of a list in an object: `tags.custom_tags` is the list `custom_tags` of `tags`.
+    TagPairs(&'static str, &'static str),
     /// In the last line of a text: `description`.
     LastLine(&'static str),
     /// As the whole of a text that is no part of the spec: the first line of a file.
@@ -37,6 +44,8 @@ pub struct Mark {
     pub rev: Option<Rev>,
     /// Whether the object must not be deleted, even when its manifest is gone.
     pub protect: bool,
+    /// Whether the object may be deleted although it holds what the delete destroys.
+    pub force_destroy: bool,
 }
 
 /// Whose an object is: `PROJECT/TARGET/KIND/NAME`.
@@ -90,18 +99,46 @@ impl Rev {
 }
 
 impl Mark {
-    fn parse(text: &str) -> Option<Mark> {
+    /// Reads a mark of one line: [`Mark::words`].
+    pub fn parse(text: &str) -> Option<Mark> {
         let mut words = text.split(' ');
         let owner = Owner::parse(words.next()?)?;
         let rev = words.next().and_then(Rev::parse);
-        let protect = words.next() == Some("protect");
-        Some(Mark { owner, rev, protect })
+        let rest: Vec<&str> = words.collect();
+        Some(Mark { owner, rev, protect: rest.contains(&PROTECT), force_destroy: rest.contains(&FORCE_DESTROY) })
     }
 
-    fn words(&self) -> String {
-        let rev = self.rev.as_ref().map_or_else(String::new, |rev| format!(" {rev}"));
-        let protect = if self.protect { " protect" } else { "" };
-        format!("{}{rev}{protect}", self.owner)
+    /// The mark in one line: `PROJECT/TARGET/KIND/NAME COMMIT12-HASH8 protect force_destroy`.
+    pub fn words(&self) -> String {
+        let mut words = self.owner.to_string();
+        if let Some(rev) = &self.rev {
+            words.push_str(&format!(" {rev}"));
+        }
+        for (is_on, word) in [(self.protect, PROTECT), (self.force_destroy, FORCE_DESTROY)] {
+            if is_on {
+                words.push(' ');
+                words.push_str(word);
+            }
+        }
+        words
+    }
+
+    /// The mark as tags.
+    fn tags(&self) -> Vec<(&'static str, String)> {
+        let mut tags = vec![(TAG, self.owner.to_string())];
+        tags.extend(self.rev.as_ref().map(|rev| (TAG_REV, rev.to_string())));
+        let flags = [(self.protect, TAG_PROTECT), (self.force_destroy, TAG_FORCE_DESTROY)];
+        tags.extend(flags.into_iter().filter(|(is_on, _)| *is_on).map(|(_, tag)| (tag, "true".to_owned())));
+        tags
+    }
+
+    /// Takes the mark out of tags, once there is an owner among them.
+    fn of_tags(tags: &mut SpecTags<'_>) -> Option<Mark> {
+        let owner = Owner::parse(&tags.get(TAG)?)?;
+        tags.remove(TAG);
+        let rev = tags.remove(TAG_REV).and_then(|text| Rev::parse(&text));
+        let mut flag = |tag: &str| tags.remove(tag).is_some_and(|text| text == "true");
+        Some(Mark { owner, rev, protect: flag(TAG_PROTECT), force_destroy: flag(TAG_FORCE_DESTROY) })
     }
 }
 
@@ -110,20 +147,19 @@ impl MarkPlace {
     pub fn member(self) -> &'static str {
         match self {
             MarkPlace::Nowhere => "",
-            MarkPlace::Tags(member) | MarkPlace::LastLine(member) | MarkPlace::Line(member) => member,
+            MarkPlace::Tags(member)
+            | MarkPlace::TagPairs(member, _)
+            | MarkPlace::LastLine(member)
+            | MarkPlace::Line(member) => member,
         }
     }
 
     /// Takes the mark off a spec and returns it. A text that only looks like one stays.
     pub fn take(self, spec: &mut Value) -> Option<Mark> {
         match self {
-            MarkPlace::Tags(member) => {
-                let tags = spec.get_mut(member)?.as_object_mut()?;
-                let owner = Owner::parse(tags.get(TAG)?.as_str()?)?;
-                tags.remove(TAG);
-                let rev = tags.remove(TAG_REV).and_then(|v| Rev::parse(v.as_str()?));
-                let protect = tags.remove(TAG_PROTECT).is_some_and(|v| v == "true");
-                Some(Mark { owner, rev, protect })
+            MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => {
+                let mut tags = SpecTags::of(self, spec)?;
+                Mark::of_tags(&mut tags)
             }
             MarkPlace::LastLine(member) => {
                 let text = spec.get(member)?.as_str()?;
@@ -144,9 +180,9 @@ impl MarkPlace {
     /// Takes off a spec what a release left there.
     pub fn take_release(self, spec: &mut Value) -> Option<Owner> {
         match self {
-            MarkPlace::Tags(member) => {
-                let tags = spec.get_mut(member)?.as_object_mut()?;
-                let owner = Owner::parse(tags.get(TAG_RELEASED)?.as_str()?)?;
+            MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => {
+                let mut tags = SpecTags::of(self, spec)?;
+                let owner = Owner::parse(&tags.get(TAG_RELEASED)?)?;
                 tags.remove(TAG_RELEASED);
                 Some(owner)
             }
@@ -165,12 +201,7 @@ impl MarkPlace {
     /// somebody else's, and never adopted.
     pub fn put_release(self, spec: &mut Value, owner: &Owner) {
         match self {
-            MarkPlace::Tags(member) => {
-                if !spec[member].is_object() {
-                    spec[member] = json!({});
-                }
-                spec[member][TAG_RELEASED] = json!(owner.to_string());
-            }
+            MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => self.put_tag(spec, TAG_RELEASED, owner.to_string()),
             MarkPlace::LastLine(member) => put_line(spec, member, &format!("released {owner}")),
             MarkPlace::Line(_) | MarkPlace::Nowhere => {}
         }
@@ -179,22 +210,71 @@ impl MarkPlace {
     /// Writes the mark on a spec.
     pub fn put(self, spec: &mut Value, mark: &Mark) {
         match self {
-            MarkPlace::Tags(member) => {
-                if !spec[member].is_object() {
-                    spec[member] = json!({});
-                }
-                spec[member][TAG] = json!(mark.owner.to_string());
-                if let Some(rev) = &mark.rev {
-                    spec[member][TAG_REV] = json!(rev.to_string());
-                }
-                if mark.protect {
-                    spec[member][TAG_PROTECT] = json!("true");
-                }
+            MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => {
+                mark.tags().into_iter().for_each(|(tag, text)| self.put_tag(spec, tag, text));
             }
             MarkPlace::LastLine(member) => put_line(spec, member, &mark.words()),
             MarkPlace::Line(member) => spec[member] = json!(mark.words()),
             MarkPlace::Nowhere => {}
         }
+    }
+
+    /// Sets a tag of a spec that may have none yet.
+    fn put_tag(self, spec: &mut Value, tag: &str, text: String) {
+        if let MarkPlace::Tags(member) = self {
+            if !spec[member].is_object() {
+                spec[member] = json!({});
+            }
+            spec[member][tag] = json!(text);
+        } else if let MarkPlace::TagPairs(member, list) = self {
+            if !spec[member].is_object() {
+                spec[member] = json!({});
+            }
+            let list = &mut spec[member][list];
+            if !list.is_array() {
+                *list = json!([]);
+            }
+            if let Some(pairs) = list.as_array_mut() {
+                pairs.retain(|pair| pair["key"] != tag);
+                pairs.push(json!({ "key": tag, "value": text }));
+            }
+        }
+    }
+}
+
+/// The tags of a spec, as a map or as pairs.
+enum SpecTags<'s> {
+    Map(&'s mut serde_json::Map<String, Value>),
+    Pairs(&'s mut Vec<Value>),
+}
+
+impl<'s> SpecTags<'s> {
+    /// Those of a spec that has any.
+    fn of(place: MarkPlace, spec: &'s mut Value) -> Option<SpecTags<'s>> {
+        match place {
+            MarkPlace::Tags(member) => spec.get_mut(member)?.as_object_mut().map(SpecTags::Map),
+            MarkPlace::TagPairs(member, list) => {
+                spec.get_mut(member)?.get_mut(list)?.as_array_mut().map(SpecTags::Pairs)
+            }
+            MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Nowhere => None,
+        }
+    }
+
+    fn get(&self, tag: &str) -> Option<String> {
+        let value = match self {
+            SpecTags::Map(map) => map.get(tag)?,
+            SpecTags::Pairs(pairs) => pairs.iter().find(|pair| pair["key"] == tag)?.get("value")?,
+        };
+        value.as_str().map(str::to_owned)
+    }
+
+    fn remove(&mut self, tag: &str) -> Option<String> {
+        let text = self.get(tag);
+        match self {
+            SpecTags::Map(map) => drop(map.remove(tag)),
+            SpecTags::Pairs(pairs) => pairs.retain(|pair| pair["key"] != tag),
+        }
+        text
     }
 }
 
@@ -217,16 +297,40 @@ mod tests {
             owner: Owner { project: "bau".into(), target: "prod".into(), address },
             rev: Some(Rev { commit: "0123456789ab".into(), hash: "deadbeef".into() }),
             protect,
+            force_destroy: protect,
+        }
+    }
+
+    fn specs() -> [Value; 2] {
+        let pairs = json!({ "all": [{ "key": "a", "value": "b" }] });
+        [
+            json!({ "tags": { "a": "b" }, "pairs": pairs, "description": "two\nlines" }),
+            json!({ "tags": {}, "pairs": { "all": [] }, "description": "" }),
+        ]
+    }
+
+    #[test]
+    fn each_flag_of_a_mark_is_told_apart() {
+        for (protect, force_destroy) in [(false, false), (true, false), (false, true), (true, true)] {
+            let wanted = Mark { force_destroy, ..mark(protect) };
+            assert_eq!(Mark::parse(&wanted.words()), Some(wanted.clone()));
+            let mut spec = json!({});
+            MarkPlace::Tags("tags").put(&mut spec, &wanted);
+            assert_eq!(MarkPlace::Tags("tags").take(&mut spec), Some(wanted));
         }
     }
 
     #[test]
     fn a_mark_that_was_put_is_taken_off_without_a_trace() {
-        for place in [MarkPlace::Tags("tags"), MarkPlace::LastLine("description"), MarkPlace::Line("header")] {
+        let places = [
+            MarkPlace::Tags("tags"),
+            MarkPlace::TagPairs("pairs", "all"),
+            MarkPlace::LastLine("description"),
+            MarkPlace::Line("header"),
+        ];
+        for place in places {
             for protect in [false, true] {
-                for before in
-                    [json!({"tags": {"a": "b"}, "description": "two\nlines"}), json!({"tags": {}, "description": ""})]
-                {
+                for before in specs() {
                     let mut spec = before.clone();
                     place.put(&mut spec, &mark(protect));
                     assert_ne!(spec, before);
@@ -239,10 +343,9 @@ mod tests {
 
     #[test]
     fn what_a_release_left_is_taken_off_without_a_trace_and_is_no_mark() {
-        for place in [MarkPlace::Tags("tags"), MarkPlace::LastLine("description")] {
-            for before in
-                [json!({"tags": {"a": "b"}, "description": "two\nlines"}), json!({"tags": {}, "description": ""})]
-            {
+        for place in [MarkPlace::Tags("tags"), MarkPlace::TagPairs("pairs", "all"), MarkPlace::LastLine("description")]
+        {
+            for before in specs() {
                 let owner = mark(false).owner;
                 let mut spec = before.clone();
                 place.put_release(&mut spec, &owner);

@@ -5,6 +5,7 @@
 
 mod called;
 mod circle;
+mod contents;
 pub mod cutover;
 pub mod entries;
 mod findings;
@@ -12,6 +13,8 @@ mod form_hints;
 pub mod impact;
 pub mod managed;
 pub mod mark;
+pub mod named_things;
+pub mod nested;
 pub mod old;
 pub mod prices;
 pub mod reading;
@@ -108,9 +111,12 @@ use serde_json::Value;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 pub use called::{KindNames, called, listed, names, suggestion, suggestion_or_list};
+pub use contents::{Contained, Contents};
 pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
+pub use named_things::{NamedThing, ThingKind};
+pub use nested::{Answered, Nested, Scope, Told};
 pub use reading::{Details, Unreadable, Whose};
 pub use spec::{CheckNotes, SpecType};
 pub use starts::{LookedUp, StartClock, StartRule, StartTimes};
@@ -182,6 +188,8 @@ pub struct Observed {
     pub active_runs: usize,
     /// Whether that was asked and could not be read.
     pub unknown_runs: bool,
+    /// What a delete would destroy, where that was asked (see [`Kind::contents`]).
+    pub contents: Contents,
     /// Whether [`Kind::details`] have yet to be read before `spec` is whole.
     pub partial: bool,
     /// Whatever else the kind's own `calls` need to know of the live object.
@@ -270,6 +278,45 @@ pub trait Kind: Send + Sync + 'static {
     /// Where the pages of its objects are on the service's web site, without the id that ends the address: `jobs`. `None` where
     /// an object has no page of its own.
     fn page(&self) -> Option<&'static str> {
+        None
+    }
+    /// What follows [`Kind::page`] in the address of an object's page, as parts of a path: its id, unless the kind says otherwise.
+    fn page_parts<'i>(&self, id: &'i str) -> Vec<&'i str> {
+        vec![id]
+    }
+    /// Whether its objects are read for every plan. Otherwise only while a manifest is of the kind, or `spec.kinds` names it:
+    /// what costs a request for each object, or an account that not every team has, is no business of those without.
+    fn is_always_read(&self) -> bool {
+        true
+    }
+    /// Its listing, where that takes two stages; [`Kind::list`] is then empty.
+    fn nested(&self) -> Option<&'static dyn Nested> {
+        None
+    }
+    /// The reads that tell what a delete of the object would destroy. Empty where it destroys nothing but the object.
+    fn contents(&self, _seen: &Observed) -> Vec<Read> {
+        Vec::new()
+    }
+    /// What a delete would destroy, out of what [`Kind::contents`]' reads gave, in that order. The error says what could not
+    /// be read.
+    fn contained(&self, _seen: &Observed, _pages: &[Details]) -> Result<Vec<Contained>, String> {
+        Ok(Vec::new())
+    }
+    /// What others may refer to besides the fields that the manifest sets, by name: a volume's `path`. The values may hold
+    /// references of the spec.
+    fn derived(&self, _spec: &Node) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+    /// The names under which others know the object without its id, each with what it is the name of: `volume main.sales.landing`.
+    fn provides(&self, _spec: &Value) -> Vec<NamedThing> {
+        Vec::new()
+    }
+    /// What the object names in that way, beside what any text may name: [`named_things`].
+    fn needs(&self, _spec: &Value) -> Vec<NamedThing> {
+        Vec::new()
+    }
+    /// Why the object is the platform's own, and so in nobody's manifests: `Some("Databricks makes it for every workspace")`.
+    fn platforms_own(&self, _seen: &Observed) -> Option<&'static str> {
         None
     }
     /// The member of the spec that people know an object by.
@@ -406,6 +453,15 @@ impl dyn Kind + '_ {
         format!("{article} {}", self.noun())
     }
 
+    /// The places that manifests of the kind name: what [`Scope::named`] is.
+    pub fn places<'s>(
+        &self,
+        specs: impl IntoIterator<Item = std::borrow::Cow<'s, Value>>,
+    ) -> std::collections::BTreeSet<String> {
+        let Some(nested) = self.nested() else { return Default::default() };
+        specs.into_iter().filter_map(|spec| nested.place(&spec)).collect()
+    }
+
     /// Every system that its objects are read from, its own first.
     pub fn systems(&self) -> Vec<System> {
         let mut systems = vec![self.system()];
@@ -434,8 +490,12 @@ impl dyn Kind + '_ {
 
     /// The live objects of a listing, each once; one whose mark or name cannot be read is unreadable.
     pub fn observe(&self, listed: &[Pages]) -> Vec<Result<Observed, Unreadable>> {
-        let parsed = self.parse(listed).into_iter();
-        reading::each_once(parsed.map(|one| one.and_then(|seen| reading::legible(self, seen))).collect())
+        self.legible(self.parse(listed))
+    }
+
+    /// Parsed objects, each once; one whose mark or name cannot be read is unreadable.
+    pub fn legible(&self, parsed: Vec<Result<Observed, Unreadable>>) -> Vec<Result<Observed, Unreadable>> {
+        reading::each_once(parsed.into_iter().map(|one| one.and_then(|seen| reading::legible(self, seen))).collect())
     }
 
     /// One live object, out of the pages of [`Kind::read_one`]'s reads; unreadable without a readable mark and name.
@@ -447,6 +507,7 @@ impl dyn Kind + '_ {
     pub fn managed_by(&self, seen: &Observed) -> Option<managed::Tool> {
         self.deployed_by(seen).or_else(|| match self.mark() {
             MarkPlace::Tags(member) => managed::by_tags(seen.spec.get(member)?),
+            MarkPlace::TagPairs(member, list) => managed::by_pairs(seen.spec.get(member)?.get(list)?),
             _ => None,
         })
     }

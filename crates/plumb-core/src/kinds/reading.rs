@@ -94,9 +94,17 @@ impl MarkPlace {
             (MarkPlace::Tags(_), Some(Value::Object(tags))) => {
                 super::mark::TAGS.iter().all(|tag| tags.get(*tag).is_none_or(|value| value.is_string()))
             }
+            (MarkPlace::TagPairs(_, list), Some(Value::Object(tags))) => match tags.get(list) {
+                None | Some(Value::Null) => true,
+                Some(Value::Array(pairs)) => pairs.iter().all(|pair| {
+                    let is_mark = pair["key"].as_str().is_none_or(|key| super::mark::TAGS.contains(&key));
+                    pair["key"].is_string() && (!is_mark || pair["value"].is_string())
+                }),
+                Some(_) => false,
+            },
             (MarkPlace::LastLine(_) | MarkPlace::Line(_), Some(place)) => place.is_string(),
             (MarkPlace::Nowhere, _) => true,
-            (MarkPlace::Tags(_), Some(_)) => false,
+            (MarkPlace::Tags(_) | MarkPlace::TagPairs(..), Some(_)) => false,
         }
     }
 }

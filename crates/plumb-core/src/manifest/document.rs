@@ -54,6 +54,9 @@ pub struct LifecycleText {
     /// Never delete or replace the object. Written on the live object too.
     #[serde(default)]
     pub protect: bool,
+    /// The object may be deleted or replaced although it holds data, which goes with it. Written on the live object too.
+    #[serde(default)]
+    pub force_destroy: bool,
     /// Fields that others may change.
     #[serde(default)]
     pub ignore: Vec<IgnoreText>,
@@ -181,8 +184,14 @@ pub(super) fn lifecycle(text: &LifecycleText, gaps: &Gaps, problems: &mut Proble
         });
         ignore.push(Ignore { path: one.path.clone(), reason: one.reason.clone(), until, span: at("path") });
     }
-    let protect_span = metadata.get("lifecycle").and_then(|l| l.get("protect")).map(|n| n.span);
-    Lifecycle { protect: text.protect, protect_span, ignore }
+    let span = |key: &str| metadata.get("lifecycle").and_then(|l| l.get(key)).map(|n| n.span);
+    Lifecycle {
+        protect: text.protect,
+        protect_span: span("protect"),
+        force_destroy: text.force_destroy,
+        force_destroy_span: span("forceDestroy"),
+        ignore,
+    }
 }
 
 /// Reports a kind that does not exist.

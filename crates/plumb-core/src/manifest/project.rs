@@ -192,6 +192,10 @@ pub struct DatabricksTarget {
     /// The SQL warehouse, by name or id, that tells measured usage (`system.billing.usage`) and list prices: `plumb cost
     /// --keep`, `plumb prices fetch`.
     pub warehouse: Option<String>,
+    /// The catalogs of Unity Catalog whose schemas and volumes are all looked at. Beside them plumb looks where manifests
+    /// have schemas and volumes, so that what is left of the last manifest of a catalog is found only in these.
+    #[serde(default)]
+    pub catalogs: Vec<String>,
 }
 
 /// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or

@@ -47,7 +47,7 @@ fn live(desired: &Desired, name: &str, id: &str, edit: impl FnOnce(&mut Value)) 
     let hash = normal::identity(resource.kind.rules(), &resource.spec);
     let rev = Some(Rev { commit: "0123456789ab".into(), hash });
     let owner = owner(&resource.address.kind, name);
-    resource.kind.mark().put(&mut spec, &Mark { owner, rev, protect: false });
+    resource.kind.mark().put(&mut spec, &Mark { owner, rev, protect: false, force_destroy: false });
     edit(&mut spec);
     LiveObject::of(
         resource.kind,

@@ -5,7 +5,7 @@
 
 use super::worked::{self, Work};
 use crate::kinds::managed::Tool;
-use crate::kinds::{Kind, Observed};
+use crate::kinds::{Contents, Kind, Observed};
 use crate::plan::secrets;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -23,6 +23,8 @@ pub struct Compact {
     pub active_runs: usize,
     /// As [`Observed::unknown_runs`].
     pub unknown_runs: bool,
+    /// As [`Observed::contents`].
+    pub contents: Contents,
     /// As [`Observed::partial`].
     pub partial: bool,
     /// As [`Observed::unread`].
@@ -90,8 +92,8 @@ struct Packed {
 
 impl From<Observed> for Compact {
     fn from(seen: Observed) -> Compact {
-        let Observed { id, spec, state, active_runs, unknown_runs, partial, facts, unread } = seen;
-        Compact { id, state, active_runs, unknown_runs, partial, unread, body: Body::Whole { spec, facts } }
+        let Observed { id, spec, state, active_runs, unknown_runs, contents, partial, facts, unread } = seen;
+        Compact { id, state, active_runs, unknown_runs, contents, partial, unread, body: Body::Whole { spec, facts } }
     }
 }
 
@@ -128,6 +130,7 @@ impl Compact {
             state: self.state.clone(),
             active_runs: self.active_runs,
             unknown_runs: self.unknown_runs,
+            contents: self.contents.clone(),
             partial: self.partial,
             facts: self.facts().into_owned(),
             unread: self.unread.clone(),
@@ -140,8 +143,8 @@ impl Compact {
             Body::Whole { spec, facts } => (spec, facts),
             Body::Packed(packed) => (unpacked(&packed.spec), parsed(&packed.facts)),
         };
-        let Compact { id, state, active_runs, unknown_runs, partial, unread, .. } = std::mem::take(self);
-        let mut seen = Observed { id, spec, state, active_runs, unknown_runs, partial, facts, unread };
+        let Compact { id, state, active_runs, unknown_runs, contents, partial, unread, .. } = std::mem::take(self);
+        let mut seen = Observed { id, spec, state, active_runs, unknown_runs, contents, partial, facts, unread };
         let done = change(&mut seen);
         *self = seen.into();
         done

@@ -88,7 +88,8 @@ impl<'a> PlanContext<'a> {
             target: self.input.desired.mark_target(),
             address: resource.address.clone(),
         };
-        resource.kind.mark().put(&mut body, &Mark { owner, rev: Some(rev), protect: resource.lifecycle.protect });
+        let (protect, force_destroy) = (resource.lifecycle.protect, resource.lifecycle.force_destroy);
+        resource.kind.mark().put(&mut body, &Mark { owner, rev: Some(rev), protect, force_destroy });
         body
     }
 

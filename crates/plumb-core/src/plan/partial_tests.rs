@@ -32,7 +32,12 @@ fn desired(jobs: &[(&str, &str)]) -> Desired {
 
 fn owner(project: &str, kind: &str, name: &str) -> Mark {
     let address = Address { kind: kind.into(), name: name.into() };
-    Mark { owner: Owner { project: project.into(), target: "prod".into(), address }, rev: None, protect: false }
+    Mark {
+        owner: Owner { project: project.into(), target: "prod".into(), address },
+        rev: None,
+        protect: false,
+        force_destroy: false,
+    }
 }
 
 fn pool() -> LiveObject {

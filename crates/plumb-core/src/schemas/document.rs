@@ -47,11 +47,15 @@ pub struct MetadataSchema {
 
 /// What plumb may do to an object, and what others may.
 #[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields, rename = "Lifecycle")]
 pub struct LifecycleSchema {
     /// Never delete or replace the object. Written on the live object too.
     #[schemars(default)]
     pub protect: bool,
+    /// The object may be deleted or replaced although it holds data, which goes with it. Written on the live object too.
+    #[schemars(default)]
+    pub force_destroy: bool,
     /// Fields that others may change.
     #[schemars(default)]
     pub ignore: Vec<IgnoreSchema>,

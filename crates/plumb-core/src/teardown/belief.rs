@@ -102,7 +102,7 @@ mod tests {
         let address = Address { kind: "EmrCluster".into(), name: "legacy".into() };
         let owner = Owner { project: "bau".into(), target: "prod".into(), address };
         let rev = commit.map(|commit| Rev { commit: commit.into(), hash: "deadbeef".into() });
-        let mark = Mark { owner, rev, protect: false };
+        let mark = Mark { owner, rev, protect: false, force_destroy: false };
         Marked { mark, at: None, of: of.map(str::to_owned), by: None, not_before: None }
     }
 

@@ -230,7 +230,7 @@ mod tests {
         let address = Address { kind: "EmrCluster".into(), name: "legacy".into() };
         let owner = Owner { project: "bau".into(), target: "prod".into(), address };
         let holds = |at: &str, text: Option<&str>| {
-            let mark = Mark { owner: owner.clone(), rev: None, protect: false };
+            let mark = Mark { owner: owner.clone(), rev: None, protect: false, force_destroy: false };
             let marked = Marked { mark, at: at.parse().ok(), of: None, by: None, not_before: None };
             let rules = Teardown { grace: text.map(str::to_owned), ..Teardown::default() };
             grace(&rules, Some(&marked), clock).0
@@ -257,7 +257,7 @@ mod tests {
     fn marked(not_before: Option<&str>) -> Marked {
         let address = Address { kind: "EmrCluster".into(), name: "legacy".into() };
         let owner = Owner { project: "bau".into(), target: "prod".into(), address };
-        let mark = Mark { owner, rev: None, protect: false };
+        let mark = Mark { owner, rev: None, protect: false, force_destroy: false };
         let not_before = not_before.map(|day| day.parse().unwrap());
         Marked { mark, at: "2024-05-01T12:00:00Z".parse().ok(), of: None, by: None, not_before }
     }
