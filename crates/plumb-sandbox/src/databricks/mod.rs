@@ -1,4 +1,5 @@
-//! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals, SQL statements.
+//! A Databricks workspace: jobs, pipelines, clusters, policies, pools, permissions, files, secrets, principals, SQL
+//! statements.
 
 pub(crate) mod archive;
 mod catalog;
@@ -17,6 +18,7 @@ pub(crate) mod libraries;
 mod notebooks;
 mod paging;
 mod permissions;
+mod pipelines;
 mod placed;
 mod policies;
 mod pools;
@@ -61,7 +63,13 @@ pub(crate) struct DatabricksState {
     /// Users, groups and service principals, by kind and id.
     pub principals: BTreeMap<String, BTreeMap<String, Value>>,
     pub warehouses: BTreeMap<String, Value>,
+    /// When each warehouse came into its state, or was last used.
+    pub warehouse_since: BTreeMap<String, i64>,
     pub statements: BTreeMap<String, statements::SqlStatement>,
+    /// As a get shows them, without their updates.
+    pub pipelines: BTreeMap<String, Value>,
+    /// The updates of each pipeline, the oldest first.
+    pub pipeline_updates: BTreeMap<String, Vec<pipelines::updates::PipelineUpdate>>,
     pub dbfs: tree::Tree,
     /// Files of DBFS that are being written, by handle.
     pub streams: BTreeMap<i64, dbfs::Stream>,
@@ -97,6 +105,8 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
     if !matches!(segments.as_slice(), ["api", _, "jobs", "create" | "get" | "list"] | ["api", _, "permissions", ..]) {
         clusters::tick(store);
         runs::tick(store);
+        warehouses::tick(store);
+        pipelines::updates::tick(store);
     }
     if (request.method.as_str(), segments.as_slice()) == ("POST", &["telemetry-ext"]) {
         // What databricks/cli sends after each command. Its testserver's answer; nothing is kept.
@@ -119,6 +129,10 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
         ("2.0", ["policy-families"]) => policies::families(request, None),
         ("2.0", ["policy-families", id]) => policies::families(request, Some(id)),
         ("2.0", ["instance-pools", verb]) => pools::handle(store, request, verb),
+        ("2.0", ["permissions", "sql", "warehouses", id]) => permissions::handle(store, request, "sql/warehouses", id),
+        ("2.0", ["permissions", "sql", "warehouses", id, "permissionLevels"]) => {
+            permissions::levels(store, request, "sql/warehouses", id)
+        }
         ("2.0", ["permissions", kind, id]) => permissions::handle(store, request, kind, id),
         ("2.0", ["permissions", kind, id, "permissionLevels"]) => permissions::levels(store, request, kind, id),
         ("2.0", ["workspace", verb]) => workspace::handle(store, request, verb),
@@ -129,6 +143,7 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
         ("2.1", ["unity-catalog", what, kind, name]) => grants::handle(store, request, what, kind, name),
         ("2.0", ["dbfs", verb]) => dbfs::handle(store, request, verb),
         ("2.0", ["secrets", rest @ ..]) => secrets::handle(store, request, rest),
+        ("2.0", ["pipelines", rest @ ..]) => pipelines::handle(store, request, rest),
         ("2.0", ["sql", "warehouses", rest @ ..]) => warehouses::handle(store, request, rest),
         ("2.0", ["sql", "statements", rest @ ..]) => statements::handle(store, request, rest),
         ("2.0", ["preview", "scim", "v2", "Me"]) if request.method == "GET" => Some(identity::me(store, request)),

@@ -163,6 +163,7 @@ fn rename(store: &mut Store, key: &str, id: &Value, wanted: Value) -> Result<Val
             }
             object[key] = json!(new);
             map.insert(new.clone(), object);
+            state.warehouse_since.remove(&old);
             folder(key)
         }
     };
@@ -178,7 +179,7 @@ fn folder(key: &str) -> &'static str {
         "job_id" => "jobs",
         "cluster_id" => "clusters",
         "policy_id" => "cluster-policies",
-        "id" => "warehouses",
+        "id" => "sql/warehouses",
         _ => "instance-pools",
     }
 }
@@ -194,10 +195,12 @@ fn finish(store: &mut Store, key: &str, id: &Value, object: &Value, user: &str) 
         job.created_time = created;
     }
     if key == "id"
-        && let Some(state) = text(object, "state")
         && let Some(warehouse) = store.databricks.warehouses.get_mut(&plain)
     {
+        // It has been there for long, so that it is on its way nowhere.
+        let state = text(object, "state").unwrap_or("RUNNING");
         warehouse["state"] = json!(state);
+        warehouse["num_clusters"] = if state == "RUNNING" { warehouse["min_num_clusters"].clone() } else { json!(0) };
     }
     let mut calls = Vec::new();
     if let Some(acl) = set(object, "permissions") {
