@@ -256,6 +256,12 @@ fn replace(
     let mut grants = last_wins(grants);
     keep_owner(store, kind, object, &mut grants);
     let owners = grants.iter().filter(|g| g.level == "IS_OWNER").count();
+    if owners == 0 && kind.path == WAREHOUSES {
+        let id = object.rsplit('/').next().unwrap_or_default();
+        return Err(ApiError::invalid(format!(
+            "PUT requests for warehouse {id} with no existing owner must provide a new owner."
+        )));
+    }
     if owners != 1
         && let Some(noun) = owned(kind)
     {
@@ -502,5 +508,48 @@ mod tests {
         assert_eq!(seen[1], ("me@example.com".to_owned(), "CAN_MANAGE".to_owned()));
         let acl = json!({ "access_control_list": [{ "group_name": "g", "permission_level": "CAN_RESTART" }] });
         assert!(ask(&mut store, "PUT", &path, acl).is_err());
+    }
+
+    #[test]
+    fn a_warehouse_keeps_its_owner_and_has_two_paths() {
+        let mut store = Store::new(Clock::Fixed(0));
+        let made = ask(&mut store, "POST", "/api/2.0/sql/warehouses", json!({ "name": "w" })).unwrap();
+        let id = made["id"].as_str().unwrap();
+        let paths = ["sql/warehouses", "warehouses"].map(|kind| format!("/api/2.0/permissions/{kind}/{id}"));
+        let acl = json!({ "access_control_list": [
+            { "group_name": "g", "permission_level": "CAN_VIEW" },
+            { "group_name": "g", "permission_level": "CAN_USE" },
+        ] });
+        let seen = ask(&mut store, "PUT", &paths[0], acl.clone()).unwrap();
+        let level = |name: &str, level: &str| (name.to_owned(), level.to_owned());
+        let all = [level("g", "CAN_USE"), level("me@example.com", "IS_OWNER"), level("admins", "CAN_MANAGE")];
+        assert_eq!(levels(&seen), all);
+        assert_eq!(
+            (&seen["object_id"], &seen["object_type"]),
+            (&json!(format!("/sql/warehouses/{id}")), &json!("warehouses"))
+        );
+        assert_eq!(ask(&mut store, "GET", &paths[1], Value::Null).unwrap(), seen);
+        let lower =
+            json!({ "access_control_list": [{ "user_name": "me@example.com", "permission_level": "CAN_USE" }] });
+        assert_eq!(levels(&ask(&mut store, "PUT", &paths[1], lower).unwrap())[0], level("me@example.com", "IS_OWNER"));
+        let given =
+            json!({ "access_control_list": [{ "service_principal_name": "sp", "permission_level": "IS_OWNER" }] });
+        assert_eq!(levels(&ask(&mut store, "PUT", &paths[0], given.clone()).unwrap())[0], level("sp", "IS_OWNER"));
+        let two = json!({ "access_control_list": [{ "user_name": "a@example.com", "permission_level": "IS_OWNER" }] });
+        assert!(ask(&mut store, "PATCH", &paths[0], two).is_err());
+        let run = json!({ "access_control_list": [{ "group_name": "g", "permission_level": "CAN_RUN" }] });
+        assert!(ask(&mut store, "PUT", &paths[0], run).is_err());
+        for path in &paths {
+            let shown = ask(&mut store, "GET", &format!("{path}/permissionLevels"), Value::Null).unwrap();
+            assert_eq!(shown["permission_levels"].as_array().unwrap().len(), 5);
+        }
+        // A list that an older state has without an owner has to be given one.
+        store.databricks.permissions.insert(format!("/sql/warehouses/{id}"), Vec::new());
+        assert!(ask(&mut store, "PUT", &paths[0], acl).is_err());
+        ask(&mut store, "PUT", &paths[0], given).unwrap();
+        assert_eq!(
+            ask(&mut store, "GET", "/api/2.0/permissions/sql/warehouses/none", Value::Null).unwrap_err().status,
+            404
+        );
     }
 }

@@ -181,7 +181,7 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
             skip(run);
         }
     }
-    begin_pipelines(store, run_id);
+    pipelines::updates::begin_of_run(store, run_id);
     code::begin(store, run_id);
     Ok(json!({ "run_id": run_id, "number_in_job": run_id }))
 }
@@ -312,18 +312,11 @@ pub fn resolve_clusters(store: &mut Store, settings: &mut Value) -> Option<Strin
             broken.get_or_insert(format!("Run failed with error message Cluster validation error: {message}"));
         }
     });
-    let (mut existing, mut wanted) = (Vec::new(), Vec::new());
-    defaults::each_task(settings, &mut |task| {
-        existing.extend(text(task, "existing_cluster_id").map(str::to_owned));
-        wanted.extend(task.get("pipeline_task").and_then(|task| text(task, "pipeline_id")).map(str::to_owned));
-    });
-    // A workspace that was given no pipelines does not know which there are.
-    let pipelines = &store.databricks.pipelines;
-    for id in wanted.iter().filter(|id| !pipelines.is_empty() && !pipelines.contains_key(*id)) {
-        if store.settings.check_references {
-            broken.get_or_insert(format!("Run failed with error message Pipeline {id} does not exist"));
-        }
+    if let Some(id) = pipelines::updates::unknown(store, settings) {
+        broken.get_or_insert(format!("Run failed with error message Pipeline {id} does not exist"));
     }
+    let mut existing = Vec::new();
+    defaults::each_task(settings, &mut |task| existing.extend(text(task, "existing_cluster_id").map(str::to_owned)));
     for id in existing {
         // A job starts the cluster that it runs on.
         if !clusters::start_for_run(store, &id) && store.settings.check_references {
@@ -348,17 +341,9 @@ fn submit(store: &mut Store, request: &Request) -> Handled {
     let given = json!({});
     let start = Start { job_id: 0, settings: &settings, run_as, outcome, idempotency_token: token, given };
     let run_id = add(store, request, start);
-    begin_pipelines(store, run_id);
+    pipelines::updates::begin_of_run(store, run_id);
     code::begin(store, run_id);
     Ok(json!({ "run_id": run_id }))
-}
-
-/// Starts the pipelines that a run is about, unless it waits or has ended.
-fn begin_pipelines(store: &mut Store, run_id: i64) {
-    let run = store.databricks.runs.get(&run_id).filter(|run| run.life == LifeCycleState::Pending);
-    if let Some(settings) = run.map(|run| run.settings.clone()) {
-        pipelines::updates::begin_of_run(store, &settings);
-    }
 }
 
 fn under_way(store: &Store, job_id: i64) -> usize {

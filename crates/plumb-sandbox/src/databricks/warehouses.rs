@@ -21,6 +21,10 @@ pub fn handle(store: &mut Store, request: &Request, rest: &[&str]) -> Option<Han
         ("DELETE", [id]) => delete(store, id),
         ("POST", [id, "edit"]) => edit(store, request, id),
         ("POST", [id, "start"]) => find(store, id).map(|_| ()).map(|()| {
+            // One that cannot come up does so when somebody starts it.
+            if state_of(store, id) == "STARTING" && !store.settings.warehouses_start {
+                enter(store, id, "RUNNING", store.now());
+            }
             start(store, id);
             json!({})
         }),
@@ -233,6 +237,9 @@ fn enter(store: &mut Store, id: &str, state: &str, since: i64) {
         warehouse["state"] = json!(state);
         let least = warehouse["min_num_clusters"].as_i64().unwrap_or(1);
         warehouse["num_clusters"] = json!(if state == "RUNNING" { least } else { 0 });
+        if state == "RUNNING" {
+            warehouse["health"] = json!({ "status": "HEALTHY" });
+        }
         store.databricks.warehouse_since.insert(id.to_owned(), since);
     }
 }

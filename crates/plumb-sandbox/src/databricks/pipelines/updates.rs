@@ -1,6 +1,6 @@
 //! Updates of pipelines: they start, wait for machines, run, end as the settings say, and leave events.
 
-use super::super::{defaults, paging, set, text};
+use super::super::{defaults, paging, runs::LifeCycleState, text};
 use super::{find, uuid};
 use crate::{
     errors::{ApiError, Handled},
@@ -129,16 +129,32 @@ fn begin(store: &mut Store, id: &str, cause: &str, given: Value) -> String {
     update_id
 }
 
-/// Begins an update of each pipeline that a run of a job has a task for, unless one is under way.
-pub fn begin_of_run(store: &mut Store, settings: &Value) {
-    let mut tasks = Vec::new();
-    defaults::each_task(&mut settings.clone(), &mut |task| tasks.extend(set(task, "pipeline_task").cloned()));
-    for task in tasks {
-        let Some(id) = text(&task, "pipeline_id").filter(|id| store.databricks.pipelines.contains_key(*id)) else {
-            continue;
-        };
-        if active(store, id).is_none() {
-            begin(store, id, "JOB_TASK", json!({ "full_refresh": task["full_refresh"] == true }));
+/// The pipelines that tasks name, and whether all of each is to be refreshed.
+fn of_tasks(settings: &Value) -> Vec<(String, bool)> {
+    let mut found = Vec::new();
+    defaults::each_task(&mut settings.clone(), &mut |task| {
+        let task = &task["pipeline_task"];
+        found.extend(text(task, "pipeline_id").map(|id| (id.to_owned(), task["full_refresh"] == true)));
+    });
+    found
+}
+
+/// A pipeline that tasks name and that is not there. A workspace without any does not know which there are.
+pub fn unknown(store: &Store, settings: &Value) -> Option<String> {
+    let known = &store.databricks.pipelines;
+    if known.is_empty() || !store.settings.check_references {
+        return None;
+    }
+    of_tasks(settings).into_iter().map(|(id, _)| id).find(|id| !known.contains_key(id))
+}
+
+/// Begins an update of each pipeline that a run has a task for, unless one is under way, or the run waits or has ended.
+pub fn begin_of_run(store: &mut Store, run_id: i64) {
+    let run = store.databricks.runs.get(&run_id).filter(|run| run.life == LifeCycleState::Pending);
+    let tasks = run.map(|run| of_tasks(&run.settings)).unwrap_or_default();
+    for (id, full_refresh) in tasks {
+        if store.databricks.pipelines.contains_key(&id) && active(store, &id).is_none() {
+            begin(store, &id, "JOB_TASK", json!({ "full_refresh": full_refresh }));
         }
     }
 }
