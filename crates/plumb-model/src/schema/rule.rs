@@ -115,6 +115,8 @@ pub enum CodeRole {
     Dependency,
     /// A folder, with all that is in it.
     Folder,
+    /// A notebook, a file, or a folder with `/**` behind it, for all that is in it.
+    Source,
 }
 
 /// What of a value is never printed.

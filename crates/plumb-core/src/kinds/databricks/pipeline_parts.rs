@@ -199,7 +199,8 @@ pub struct SourceNotebook {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct SourceGlob {
-    /// A path in the workspace; that of a folder ends in `/**`.
+    /// A path in the workspace, or in the repository: `./orders.sql`; that of a folder ends in `/**`: `./transformations/**`.
+    #[schemars(extend("x-plumb" = {"code": "source", "why": "databricks-sdk-py pipelines.PipelineLibrary: a path of a notebook or a file, or that of a folder with /** behind it"}))]
     pub include: String,
 }
 
