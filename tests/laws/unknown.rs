@@ -68,9 +68,14 @@ fn each_owned(state: &mut Value, act: &mut dyn FnMut(&'static dyn Kind, Address,
             // What a family defines is the family's, and not in what is live of the policy.
             let family = (kind.name() == "DatabricksClusterPolicy" && live["policy_family_id"].is_string())
                 .then(|| live["definition"].take());
+            // A mark among pairs is no place of the spec's.
+            let pairs = matches!(kind.mark(), MarkPlace::TagPairs(..)).then(|| kind.mark().take(live)).flatten();
             texts_to_maps(*kind, live);
             act(*kind, mark.owner.address, live);
             maps_to_texts(*kind, live);
+            if let Some(mark) = pairs {
+                kind.mark().put(live, &mark);
+            }
             if let Some(definition) = family {
                 live["definition"] = definition;
             }

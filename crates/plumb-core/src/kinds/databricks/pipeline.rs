@@ -107,7 +107,7 @@ pub struct PipelineSpec {
     /// The schema that tables are published to and read from. Excludes `target`.
     pub schema: Option<String>,
     /// Whether the service runs updates on compute of its own. Excludes `clusters`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": true, "with": "ingestion_definition"}], "why": "databricks-sdk-py pipelines.PipelineSpec: classic compute unless set, but for pipelines without code of their own"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"value": true, "with": "ingestion_definition"}], "refused_when": [{"with": "clusters"}], "why": "databricks-sdk-py pipelines.PipelineSpec: classic compute unless set, but for pipelines without code of their own"}))]
     pub serverless: Option<bool>,
     /// The serverless compute that updates run on, by id.
     pub serverless_compute_id: Option<String>,

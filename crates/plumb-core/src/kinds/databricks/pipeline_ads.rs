@@ -189,7 +189,6 @@ pub struct TikTokAdsOptions {
     /// A report of one's own.
     pub custom_report_options: Option<TikTokAdsReport>,
     /// What a row is about.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.TikTokAdsOptions: deprecated; no default is told"}))]
     pub data_level: Option<TikTokDataLevel>,
     /// What rows are told apart by.
     #[schemars(extend("x-plumb" = {"set": true, "why": "each is a column of its own"}))]
@@ -200,10 +199,9 @@ pub struct TikTokAdsOptions {
     #[schemars(extend("x-plumb" = {"set": true, "why": "each is a column of its own"}))]
     pub metrics: Option<Vec<String>>,
     /// Whether metrics are of all time.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.TikTokAdsOptions: deprecated; an optional flag"}))]
+    #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-py pipelines.TikTokAdsOptions: an optional flag"}))]
     pub query_lifetime: Option<bool>,
     /// The sort of report.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.TikTokAdsOptions: deprecated; no default is told"}))]
     pub report_type: Option<TikTokReportType>,
     /// The first day to take: `2026-01-31`.
     pub sync_start_date: Option<String>,

@@ -73,7 +73,6 @@ pub struct ConfluenceConnectorOptions {
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct GoogleDriveOptions {
     /// What is taken.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.GoogleDriveOptions: optional; no default is told"}))]
     pub entity_type: Option<GoogleDriveEntity>,
     /// How files are read.
     pub file_ingestion_options: Option<FileIngestionOptions>,
@@ -105,19 +104,15 @@ pub struct FileIngestionOptions {
     /// Options of the format.
     pub format_options: Option<Settings>,
     /// Whether files that cannot be read are passed over.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.FileIngestionOptions: an optional flag"}))]
+    #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-py pipelines.FileIngestionOptions: an optional flag"}))]
     pub ignore_corrupt_files: Option<bool>,
     /// Whether the types of columns are guessed.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.FileIngestionOptions: optional; no default is told"}))]
     pub infer_column_types: Option<bool>,
     /// Whether letter case tells columns apart.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.FileIngestionOptions: optional; no default is told"}))]
     pub reader_case_sensitive: Option<bool>,
     /// A column for data that fits no other.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.FileIngestionOptions: optional; no default is told"}))]
     pub rescued_data_column: Option<String>,
     /// What becomes of new columns.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.FileIngestionOptions: optional; no default is told"}))]
     pub schema_evolution_mode: Option<SchemaEvolutionMode>,
     /// Types of single columns.
     pub schema_hints: Option<String>,
@@ -212,7 +207,6 @@ pub struct OutlookOptions {
     #[schemars(extend("x-plumb" = {"default": "ALL", "why": "databricks-sdk-py pipelines.OutlookOptions: ALL unless set"}))]
     pub attachment_mode: Option<OutlookAttachmentMode>,
     /// How the text of messages is kept.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.OutlookOptions: optional; no default is told"}))]
     pub body_format: Option<OutlookBodyFormat>,
     /// The former form of `include_folders`.
     #[schemars(extend("x-plumb" = {"set": true, "why": "each folder is taken by itself"}))]

@@ -9,7 +9,7 @@ use super::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a pipeline ingests, and from where.
+/// What a pipeline ingests, and from where. What the service fills in here is not told: the Terraform provider computes nothing.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, transform = is_absent)]
 #[schemars(extend("x-plumb" = {
@@ -21,7 +21,7 @@ pub struct IngestionDefinition {
     #[schemars(extend("x-plumb" = {"replace": true, "why": "Terraform provider pipelines: force_new"}))]
     pub connection_name: Option<String>,
     /// How a database is read. Unset: by queries.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled": ["QUERY_BASED"], "why": "databricks-sdk-py pipelines.IngestionPipelineDefinition: QUERY_BASED where a connection leads to a database"}))]
+    #[schemars(extend("x-plumb" = {"default": "QUERY_BASED", "why": "databricks-sdk-py pipelines.IngestionPipelineDefinition: QUERY_BASED where a connection leads to a database"}))]
     pub connector_type: Option<ConnectorType>,
     /// Where data is kept on its way. Unset: in the pipeline's catalog and schema.
     pub data_staging_options: Option<DataStagingOptions>,
@@ -29,7 +29,7 @@ pub struct IngestionDefinition {
     pub full_refresh_window: Option<TimeWindow>,
     /// Whether the source is a foreign catalog of Unity Catalog, which `source_catalog` of the objects names. Then
     /// there is neither a connection nor a gateway.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pipelines: force_new; databricks-sdk-py pipelines.IngestionPipelineDefinition: an optional flag"}))]
+    #[schemars(extend("x-plumb" = {"default": false, "replace": true, "why": "Terraform provider pipelines: force_new; databricks-sdk-py pipelines.IngestionPipelineDefinition: an optional flag"}))]
     pub ingest_from_uc_foreign_catalog: Option<bool>,
     /// The pipeline that is the gateway to the source, by id. Excludes `connection_name`.
     #[schemars(extend("x-plumb" = {"replace": true, "why": "Terraform provider pipelines: force_new"}))]
@@ -67,7 +67,7 @@ pub struct GatewayDefinition {
     #[schemars(extend("x-plumb" = {"replace": true, "why": "Terraform provider pipelines: force_new"}))]
     pub gateway_storage_schema: String,
     /// The former form of `connection_name`.
-    #[schemars(extend("x-plumb" = {"unset": "server", "replace": true, "why": "Terraform provider pipelines: force_new; databricks-sdk-py pipelines.IngestionGatewayPipelineDefinition: the deprecated name of the same connection"}))]
+    #[schemars(extend("x-plumb" = {"replace": true, "why": "Terraform provider pipelines: force_new"}))]
     pub connection_id: Option<String>,
     /// What a first connection needs.
     pub connection_parameters: Option<ConnectionParameters>,
@@ -156,7 +156,6 @@ pub struct IngestedTable {
     /// Options of the connector.
     pub connector_options: Option<ConnectorOptions>,
     /// The name that it gets. Unset: that of the source.
-    #[schemars(extend("x-plumb" = {"unset": "server", "filled_when": [{"same_as": "source_table"}], "why": "databricks-sdk-py pipelines.TableSpec: the source's name unless set"}))]
     pub destination_table: Option<String>,
     /// The catalog in the source.
     pub source_catalog: Option<String>,
@@ -177,7 +176,7 @@ pub struct TableConfig {
     /// Columns by which the table is clustered. Excludes `enable_auto_clustering`.
     pub clustering_columns: Option<Vec<String>>,
     /// Whether the service chooses by what the table is clustered.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.TableSpecificConfig: an optional flag"}))]
+    #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-py pipelines.TableSpecificConfig: an optional flag"}))]
     pub enable_auto_clustering: Option<bool>,
     /// Columns to leave out. Excludes `include_columns`.
     #[schemars(extend("x-plumb" = {"set": true, "why": "each column is left out by itself"}))]
@@ -192,10 +191,9 @@ pub struct TableConfig {
     /// A condition for rows, in SQL, without `WHERE`.
     pub row_filter: Option<String>,
     /// Whether formula fields of Salesforce are taken.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.TableSpecificConfig: an optional flag"}))]
+    #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-py pipelines.TableSpecificConfig: an optional flag"}))]
     pub salesforce_include_formula_fields: Option<bool>,
     /// Whether the history of rows is kept.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.TableSpecificConfig: optional; what holds otherwise depends on the source"}))]
     pub scd_type: Option<ScdType>,
     /// Columns that say which change came first.
     pub sequence_by: Option<Vec<String>>,
@@ -246,7 +244,7 @@ pub struct QueryBasedConfig {
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct WorkdayParameters {
     /// Whether the report only has what is new. Deprecated by the service: `parameters` has replaced it.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.IngestionPipelineDefinitionWorkdayReportParameters: an optional flag"}))]
+    #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-py pipelines.IngestionPipelineDefinitionWorkdayReportParameters: an optional flag"}))]
     pub incremental: Option<bool>,
     /// The parameters: an expression of SQL by name.
     pub parameters: Option<Settings>,

@@ -98,12 +98,11 @@ pub enum ParseMode {
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct JsonTransformerOptions {
     /// Whether the whole becomes one column.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py pipelines.JsonTransformerOptions: an optional flag"}))]
+    #[schemars(extend("x-plumb" = {"default": false, "why": "databricks-sdk-py pipelines.JsonTransformerOptions: an optional flag"}))]
     pub as_variant: Option<bool>,
     /// The schema, as Spark writes it.
     pub schema: Option<String>,
     /// What becomes of new columns.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "why": "databricks-sdk-py pipelines.JsonTransformerOptions: optional; no default is told"}))]
     pub schema_evolution_mode: Option<SchemaEvolutionMode>,
     /// The path of a file with the schema.
     pub schema_file_path: Option<String>,

@@ -148,7 +148,8 @@ fn nothing_starts_by_itself_in_development() {
 fn a_catalog_is_changed_in_place_but_neither_added_nor_taken_away() {
     use crate::plan::compare::{Context, Undeclared, compare};
     use crate::plan::normal::normal;
-    let rules = DatabricksPipeline.rules();
+    let kind: &dyn Kind = &DatabricksPipeline;
+    let rules = kind.rules();
     let context = Context { supplied: &BTreeMap::new(), ignored: &[], undeclared: Undeclared::Remove };
     let replaces = |want: Value, live: Value| -> Vec<bool> {
         let found = compare(rules, &normal(rules, &want), &normal(rules, &live), &context);

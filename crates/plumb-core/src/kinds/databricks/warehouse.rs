@@ -103,7 +103,7 @@ pub struct WarehouseSpec {
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct Channel {
     /// The version itself. Goes with `CHANNEL_NAME_CUSTOM`, and with no other.
-    #[schemars(extend("x-plumb" = {"unset": "server", "why": "databricks-sdk-py sql.Channel: whether a channel shows its version is not told"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "refused_when": [{"without": "name"}, {"unless": ["name", ["CHANNEL_NAME_CUSTOM"]]}], "why": "databricks-sdk-py sql.Channel: only the custom one has a version of its own; whether a channel shows its version is not told"}))]
     pub dbsql_version: Option<String>,
     /// Which versions the warehouse follows.
     #[schemars(extend("x-plumb" = {"default": "CHANNEL_NAME_CURRENT", "why": "Terraform provider sql_endpoint: the default"}))]

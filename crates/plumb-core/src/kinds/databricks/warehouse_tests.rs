@@ -74,7 +74,8 @@ fn what_is_deleted_is_not_there_and_what_every_workspace_has_is_nobodys() {
         row("1", "Starter Warehouse", "STOPPED"), row("2", "analytics", "RUNNING"),
         row("3", "gone", "DELETED"), row("4", "going", "DELETING"),
     ]});
-    let found = DatabricksSqlWarehouse.observe(&[vec![page]]);
+    let kind: &dyn Kind = &DatabricksSqlWarehouse;
+    let found = kind.observe(&[vec![page]]);
     let found: Vec<Observed> = found.into_iter().map(Result::unwrap).collect();
     assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["1", "2"]);
     assert!(DatabricksSqlWarehouse.platforms_own(&found[0]).is_some());
