@@ -43,6 +43,8 @@ pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
         "DatabricksCluster" => ("clusters", "cluster_id"),
         "DatabricksClusterPolicy" => ("policies", "policy_id"),
         "DatabricksInstancePool" => ("instance_pools", "instance_pool_id"),
+        "DatabricksPipeline" => ("statuses", "pipeline_id"),
+        "DatabricksSqlWarehouse" => ("warehouses", "id"),
         "AirflowConnection" => ("connections", "connection_id"),
         "AirflowVariable" => ("variables", "key"),
         "AirflowPool" => ("pools", "name"),
@@ -58,10 +60,23 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
         return;
     }
     let (list, id) = place(kind);
+    // Much has an `id`.
+    if kind.name() == "DatabricksSqlWarehouse" && !call.path.contains("/sql/warehouses") {
+        return;
+    }
     if let Some(rows) = body.get_mut(list).and_then(Value::as_array_mut) {
         rows.iter_mut().for_each(&mut see);
     } else if body.get(id).is_some() && !call.path.contains("permissions") && !call.path.contains("libraries") {
         see(body);
+    }
+}
+
+/// Where in a row the spec is, as a JSON pointer.
+pub fn spec_at(kind: &dyn Kind) -> &'static str {
+    match kind.name() {
+        "DatabricksJob" => "/settings",
+        "DatabricksPipeline" => "/spec",
+        _ => "",
     }
 }
 

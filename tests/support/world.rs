@@ -493,6 +493,8 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         "DatabricksCluster" => ("clusters", "effective"),
         "DatabricksClusterPolicy" => ("policies", ""),
         "DatabricksInstancePool" => ("instance_pools", ""),
+        "DatabricksPipeline" => ("pipelines", "spec"),
+        "DatabricksSqlWarehouse" => ("warehouses", ""),
         other => panic!("say here where the sandbox keeps the objects of {other}"),
     };
     let folder = state["databricks"][folder].as_object_mut().unwrap();

@@ -24,12 +24,14 @@ pub mod teardown;
 pub mod teardown_spec;
 
 pub mod databricks {
-    //! Databricks workspaces: jobs, clusters, cluster policies, instance pools.
+    //! Databricks workspaces: jobs, pipelines, clusters, cluster policies, instance pools, SQL warehouses.
     // kinds: one file each
     pub mod cluster;
     pub mod job;
+    pub mod pipeline;
     pub mod policy;
     pub mod pool;
+    pub mod warehouse;
     // their parts, and what several kinds share
     pub mod access;
     pub mod ai_functions;
@@ -50,11 +52,18 @@ pub mod databricks {
     pub mod notifications;
     pub(crate) mod own_clusters;
     mod permissions;
+    pub mod pipeline_ads;
+    mod pipeline_check;
+    pub mod pipeline_connectors;
+    pub mod pipeline_ingestion;
+    pub mod pipeline_parts;
+    pub mod pipeline_streams;
     pub mod policy_rule;
     pub mod pool_parts;
     pub mod report_tasks;
     #[cfg(test)]
     mod rules_tests;
+    mod run_as;
     pub mod storage;
     mod task_check;
     pub mod task_types;
@@ -136,6 +145,8 @@ const ALL: &[&dyn Kind] = &[
     &databricks::policy::DatabricksClusterPolicy,
     &databricks::pool::DatabricksInstancePool,
     &databricks::job::DatabricksJob,
+    &databricks::pipeline::DatabricksPipeline,
+    &databricks::warehouse::DatabricksSqlWarehouse,
     &emr::cluster::EmrCluster,
     &emr::security::EmrSecurityConfiguration,
     &emr::application::EmrServerlessApplication,
