@@ -15,7 +15,7 @@ use super::unknown::{self, UnknownMembers};
 use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
     Action, Blocked, Change, ChangeOrigin, FieldChange, Guard, Op, Plan, PlanFormat, code, cutover, finish, foreign,
-    held, missing_systems, normal, order, orphans, references, unreadable,
+    held, missing_systems, missing_things, normal, order, orphans, references, unreadable,
 };
 use crate::cutover::waves;
 use crate::kinds::entries::is_additive;
@@ -173,9 +173,12 @@ fn decide_one<'a>(
         return released(resource, found);
     }
     let seen = found.object().map(|object| object.seen.whole());
-    let refused = match resource.references.iter().find(|r| ids.unavailable.contains(r)) {
+    let is_missing_for =
+        |r: &&Address| ids.unavailable.contains(r) && !missing_things::goes_without(context, resource, r, ids);
+    let refused = match resource.references.iter().find(is_missing_for) {
         Some(missing) => Some(unreadable::refuse_reference(resource, missing, ids)),
-        None => unreadable::part_is_unread(context, resource, seen.as_ref()),
+        None => missing_things::refuse(context, resource)
+            .or_else(|| unreadable::part_is_unread(context, resource, seen.as_ref())),
     };
     if let Some(blocked) = refused {
         return ResourceVerdict { unavailable: is_missing, ..ResourceVerdict::refused(blocked) };
