@@ -4,8 +4,8 @@ use super::unity::{self, API, FULL_NAME, MARK};
 use super::unity_grants::{self, GRANTS, SchemaPrivilege, UnityGrant};
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
-    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope, SpecType,
-    Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
+    SpecType, Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
@@ -25,7 +25,9 @@ use std::sync::LazyLock;
         "catalog_type": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "created_at": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "created_by": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
+        "effective_auto_maintenance_flag": "seen in answers of real workspaces, in no request of the SDKs",
         "effective_predictive_optimization_flag": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
+        "enable_auto_maintenance": "seen in answers of real workspaces, in no request of the SDKs; it stands for enable_predictive_optimization",
         "metastore_id": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "schema_id": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "securable_kind": "seen in answers of real workspaces, in no request of the SDKs",
@@ -232,9 +234,9 @@ impl Kind for DatabricksSchema {
         let Some((catalog, schema)) = seen.id.split_once('.') else { return Vec::new() };
         let of = [("catalog_name", catalog), ("schema_name", schema)];
         let light = [&of[..], &[("omit_columns", "true"), ("omit_properties", "true")]].concat();
-        let all = INSIDE.iter().map(|(collection, ..)| {
-            unity::listing(collection, if *collection == "tables" { &light } else { &of })
-        });
+        let all = INSIDE
+            .iter()
+            .map(|(collection, ..)| unity::listing(collection, if *collection == "tables" { &light } else { &of }));
         all.collect()
     }
 
@@ -262,8 +264,7 @@ impl Kind for DatabricksSchema {
                 if let Value::Object(map) = &mut body {
                     map.remove(FULL_NAME);
                 }
-                let mut calls =
-                    vec![Call::create(System::Databricks, format!("{API}/{OBJECTS}"), body, "/full_name")];
+                let mut calls = vec![Call::create(System::Databricks, format!("{API}/{OBJECTS}"), body, "/full_name")];
                 calls.extend(apart(step, "enable_predictive_optimization"));
                 calls.extend(unity_grants::call(SECURABLE, step.id(), step));
                 // Whoever made it owns it until now, and may do all of the above.
@@ -290,7 +291,9 @@ impl Kind for DatabricksSchema {
 
     fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
-            Verb::Delete => vec![ImpactClass::BreaksUsers.says("what names it or what is in it fails, and its grants go")],
+            Verb::Delete => {
+                vec![ImpactClass::BreaksUsers.says("what names it or what is in it fails, and its grants go")]
+            }
             _ => Vec::new(),
         }
     }
