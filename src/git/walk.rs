@@ -34,6 +34,8 @@ pub struct WalkedFiles<'a, T> {
     pub paths: &'a [String],
     pub is_wanted: &'a dyn Fn(&str) -> bool,
     pub read: &'a dyn Fn(&str, &str) -> T,
+    /// Whether the first commit's own files are left out: only what was different before it is asked for.
+    pub without_first: bool,
 }
 
 struct Walk<'a, T> {
@@ -82,7 +84,8 @@ impl Repo {
             let tree = commit.tree()?;
             walk.objects += 2;
             let mut changed = Vec::new();
-            if newer.as_ref().is_none_or(|newer| newer.id() != tree.id()) {
+            let is_asked = !(files.without_first && newer.is_none());
+            if is_asked && newer.as_ref().is_none_or(|newer| newer.id() != tree.id()) {
                 for root in &roots {
                     walk.root(newer.as_ref(), &tree, root, &mut changed)?;
                 }
@@ -235,6 +238,7 @@ mod tests {
             paths: &paths,
             is_wanted: &plumb_core::manifest::is_yaml,
             read: &|_, text: &str| text.to_owned(),
+            without_first: false,
         };
         let mut all = Vec::new();
         let end = repo.walk_files(&files, &mut |step| {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct Scopes(BTreeMap<&'static str, Scope>);
 
 impl Scopes {
-    /// Where the manifests have objects, and what the target names besides.
+    /// Where the manifests have objects and once had any, and what the target names besides.
     pub fn of(desired: &Desired) -> Scopes {
         let catalogs = desired.target.databricks.iter().flat_map(|target| target.catalogs.iter().cloned());
         let base = Scope {
@@ -20,15 +20,23 @@ impl Scopes {
         let nested = objects().iter().filter(|kind| kind.nested().is_some());
         let scope = |kind: &dyn Kind| {
             let own = desired.resources.iter().filter(|resource| resource.address.kind == kind.name());
-            Scope { named: kind.places(own.map(|resource| resource.spec.read())), ..base.clone() }
+            let mut named = kind.places(own.map(|resource| resource.spec.read()));
+            let once = desired.once.of(kind);
+            named.extend(once.iter().flat_map(|once| once.named.iter().cloned()));
+            let everywhere = once.is_some_and(|once| once.anywhere);
+            Scope { named, everywhere, ..base.clone() }
         };
         Scopes(nested.map(|kind| (kind.name(), scope(*kind))).collect())
     }
 
-    /// The same, and every place that the service shows, unless the target names catalogs.
-    pub fn everywhere(desired: &Desired) -> Scopes {
+    /// The same, and of the kinds that are asked for every place that the service shows, unless the target names catalogs.
+    pub fn everywhere(desired: &Desired, is_asked: &dyn Fn(&'static dyn Kind) -> bool) -> Scopes {
         let mut scopes = Scopes::of(desired);
-        scopes.0.values_mut().for_each(|scope| scope.everywhere = scope.catalogs.is_empty());
+        for kind in objects().iter().copied().filter(|kind| is_asked(*kind)) {
+            if let Some(scope) = scopes.0.get_mut(kind.name()) {
+                scope.everywhere |= scope.catalogs.is_empty();
+            }
+        }
         scopes
     }
 

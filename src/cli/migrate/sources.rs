@@ -139,7 +139,7 @@ fn history(project: &Project, repo: &Repo) -> Result<(Vec<EarlierFiles>, usize),
     let mut dates = DatesOfFiles::of(migrations.iter().map(|one| (one.name().to_owned(), one.spec.wave.clone())));
     let paths: Vec<String> =
         project.manifests().iter().map(|path| tidy(path).unwrap_or_else(|_| path.clone())).collect();
-    let files = WalkedFiles { paths: &paths, is_wanted: &is_wanted, read: &stage_file };
+    let files = WalkedFiles { paths: &paths, is_wanted: &is_wanted, read: &stage_file, without_first: false };
     let mut newer = None;
     let end = repo.walk_files(&files, &mut |step| {
         let goes_on = dates.state(step.at, newer, step.changed);

@@ -103,7 +103,8 @@ impl Session {
 
 impl Project {
     /// Connects to the target's services.
-    pub async fn connect(self, ui: &Ui) -> Result<Session, Failure> {
+    pub async fn connect(mut self, ui: &Ui) -> Result<Session, Failure> {
+        self.look_back();
         let target = &self.desired.target;
         let clock = Clock::read().map_err(Failure::usage)?;
         if target.sandbox {

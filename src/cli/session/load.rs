@@ -3,7 +3,7 @@
 use crate::cli::{Global, Targeted};
 use crate::disk::Disk;
 use crate::explain::History;
-use crate::git::Repo;
+use crate::git::{Repo, WalkedFiles};
 use crate::observe;
 use crate::settings;
 use crate::ui::{ExitCode, Failure, Ui};
@@ -11,7 +11,7 @@ use plumb_core::code::CodeBytes;
 use plumb_core::cost::facts::{KeptFiles, RUNS_FOLDER};
 use plumb_core::cutover::Wave;
 use plumb_core::kinds::{Kind, Role};
-use plumb_core::manifest::{Desired, GivenVariables, ManifestSource, Request};
+use plumb_core::manifest::{Desired, GivenVariables, ManifestSource, OnceDeclared, Request};
 use plumb_core::plan::{Commit, Live};
 use plumb_core::teardown::{Commits, Evidence};
 use plumb_core::{kinds, manifest, render};
@@ -21,6 +21,10 @@ use plumb_model::schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How many commits of the branch are looked back for manifests that are gone. What one of them made and no apply took away
+/// since is found by `spec.kinds` and `databricks.catalogs`.
+const MOST_COMMITS: usize = 1000;
 
 /// The manifests of one target, and where they came from.
 pub struct Project {
@@ -162,11 +166,37 @@ impl Project {
     }
 
     /// The kinds that the project manages and that a plan reads: of those that are not always read, the ones that manifests
-    /// have or `spec.kinds` names.
+    /// have or had, or that `spec.kinds` names.
     pub fn kinds(&self) -> Vec<&'static dyn Kind> {
         let is_named = self.desired.project.kinds.is_some();
-        let has = |kind: &dyn Kind| self.desired.resources.iter().any(|r| r.address.kind == kind.name());
+        let has = |kind: &dyn Kind| {
+            let once = self.desired.once.of(kind).is_some();
+            once || self.desired.resources.iter().any(|r| r.address.kind == kind.name())
+        };
         self.all_kinds().into_iter().filter(|kind| is_named || kind.is_always_read() || has(*kind)).collect()
+    }
+
+    /// Learns from git where there once were manifests of kinds that are not always read: what the last of them made is found so.
+    pub(super) fn look_back(&mut self) {
+        let Some(repo) = &self.repo else { return };
+        let paths: Vec<String> =
+            self.manifests().into_iter().map(|path| manifest::tidy(&path).unwrap_or(path)).collect();
+        let files = WalkedFiles {
+            paths: &paths,
+            is_wanted: &manifest::is_yaml,
+            read: &|_, text| OnceDeclared::of_text(text),
+            without_first: true,
+        };
+        let (mut once, mut commits) = (OnceDeclared::default(), 0);
+        let walked = repo.walk_files(&files, &mut |step| {
+            step.changed.iter().filter_map(|(_, text)| text.as_ref()).for_each(|text| once.add(text));
+            commits += 1;
+            commits < MOST_COMMITS
+        });
+        // What a repository does not tell is looked for where the manifests are, as in one without git.
+        if walked.is_ok() {
+            self.desired.once = once;
+        }
     }
 
     /// The kinds that the project manages, whether it has manifests of them or not.

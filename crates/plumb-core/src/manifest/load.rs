@@ -301,6 +301,7 @@ fn run(
         resources,
         vault,
         code: code.code,
+        once: super::OnceDeclared::default(),
         files: Files::default(),
         developer: user,
         noted,

@@ -117,6 +117,8 @@ pub struct Desired {
     pub vault: Vault,
     /// The code that the manifests name.
     pub code: Code,
+    /// Where there once were manifests of kinds that are not always read, as far as git was asked.
+    pub once: OnceDeclared,
     pub files: Files,
     /// Whose objects these are, when the target is in development mode.
     pub developer: Option<String>,
@@ -248,6 +250,7 @@ mod kept;
 mod late_cutovers;
 mod load;
 mod log_delivery;
+mod once;
 mod patch;
 mod price_books;
 mod project;
@@ -273,6 +276,7 @@ pub use json::read_json;
 pub use kept::KeptSpec;
 pub use late_cutovers::{CutoverCommit, LATE_CUTOVER_DAYS, PastCutover, late_cutover_warnings, past_cutovers};
 pub use load::{Failure, PROJECT_FILE, addresses, load, load_earlier, names, project};
+pub use once::{OnceDeclared, OncePlaces};
 pub use price_books::{OLDEST_PRICES_DAYS, price_book_warnings};
 pub use project::{
     AirflowTarget, Answers, DatabricksTarget, DecisionGuard, EmrTarget, ForecastSettings, GitTarget, Guards, Mode,

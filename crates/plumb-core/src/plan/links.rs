@@ -86,7 +86,8 @@ impl PlanLinks {
     /// The page of a live object, where objects of its kind have pages.
     pub fn live(&self, kind: &dyn Kind, id: &str) -> Option<String> {
         let page = kind.page()?;
-        let id = segment(id)?;
+        let parts = kind.page_parts(id).into_iter().map(segment).collect::<Option<Vec<_>>>()?;
+        let id = parts.join("/");
         match kind.system() {
             System::Databricks => {
                 let workspace = self.workspace.as_ref()?;
