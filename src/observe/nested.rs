@@ -18,7 +18,8 @@ pub(super) async fn list(
     scope: &Scope,
 ) -> Result<Vec<Result<Observed, Unreadable>>, ServiceError> {
     let first = ask(services, listing.first(scope)).await?;
-    let then = ask(services, listing.then(scope, &first)).await?;
+    let mut then = ask(services, listing.then(scope, &first)).await?;
+    then.extend(ask(services, listing.last(scope, &then)).await?);
     Ok(kind.legible(listing.parse(scope, &first, &then)))
 }
 

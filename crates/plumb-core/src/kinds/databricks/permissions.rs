@@ -121,12 +121,3 @@ pub fn calls(object: &str, step: &Step<'_>) -> Option<Call> {
         Verb::Delete => None,
     }
 }
-
-/// A spec without the members that are written by calls of their own.
-pub fn without(spec: &Value, members: &[&str]) -> Value {
-    let mut body = spec.clone();
-    if let Value::Object(map) = &mut body {
-        map.retain(|k, _| !members.contains(&k.as_str()));
-    }
-    body
-}
