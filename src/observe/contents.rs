@@ -1,7 +1,7 @@
 //! What is in the objects that a plan deletes or replaces.
 //!
-//! Requests grow with such objects, and with nothing else: one for each listing of each, and for each further page until it has
-//! shown [`MOST_THINGS`]. Whoever has more than that is told "at least".
+//! Requests grow with such objects and what is in them, and with nothing else: one for each listing of each, for each further page
+//! until it has shown [`MOST_THINGS`], and for each folder until there are as many. Of what has more than that, "at least" is said.
 
 use super::{WIDTH, joined, refusal};
 use crate::services::{PageReader, Services};
@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 const MOST_THINGS: usize = 1_000;
 /// How many pages of a listing are read: a page may show less than it could, or nothing.
 const MOST_PAGES: usize = 50;
+/// How many of the things in an object are looked into: folders of a volume.
+const MOST_FOLDERS: usize = 100;
 
 /// Reads what is in the objects that a plan deletes or replaces, and writes it on the live objects. What cannot be read is said
 /// to be not known. Answers whether anything was asked.
@@ -69,6 +71,7 @@ pub async fn contents_of(services: &Services, kind: &'static dyn Kind, seen: &Ob
     of_reads(services, kind, seen, reads, &Arc::new(Semaphore::new(WIDTH))).await
 }
 
+/// Looks into an object, and into what it holds that holds things itself: level by level, until there is enough to tell of.
 async fn of_reads(
     services: &Services,
     kind: &'static dyn Kind,
@@ -76,29 +79,76 @@ async fn of_reads(
     reads: Vec<Read>,
     turns: &Arc<Semaphore>,
 ) -> Contents {
-    let count = reads.len();
-    let mut running = JoinSet::new();
-    for (index, read) in reads.into_iter().enumerate() {
-        let (services, turns) = (services.clone(), turns.clone());
-        running.spawn(async move {
-            let _turn = turns.acquire().await;
-            (index, bounded(&services, &read).await)
-        });
-    }
-    let mut answers: Vec<Option<Details>> = vec![None; count];
-    let mut is_more = false;
-    while let Some(done) = running.join_next().await {
-        match joined(done) {
-            Ok((index, Ok((pages, goes_on)))) => {
-                answers[index] = Some(Ok(pages));
-                is_more |= goes_on;
+    let (mut all, mut is_more, mut looked) = (Vec::new(), false, 0);
+    let mut level = vec![reads];
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for answers in side_by_side(services, level, turns).await {
+            let things = match answers {
+                Ok((answers, goes_on)) => {
+                    is_more |= goes_on;
+                    kind.contained(seen, &answers)
+                }
+                Err(fault) => Err(fault.to_string()),
+            };
+            match things {
+                Ok(things) => {
+                    next.extend(things.iter().filter_map(|thing| kind.inside(seen, thing)).map(|read| vec![read]));
+                    all.extend(things);
+                }
+                Err(why) => return Contents::Unknown(why),
             }
-            Ok((index, Err(fault))) => answers[index] = Some(Err(refusal(fault))),
-            Err(fault) => return Contents::Unknown(fault.to_string()),
+        }
+        let left = if all.len() >= MOST_THINGS { 0 } else { MOST_FOLDERS - looked };
+        is_more |= next.len() > left;
+        next.truncate(left);
+        looked += next.len();
+        level = next;
+    }
+    Contents::of(Ok(all), is_more)
+}
+
+/// What reads of one thing gave, and whether there is more than that.
+type Answers = Result<(Vec<Details>, bool), ServiceError>;
+
+/// Carries out the reads of several things, and answers in their order.
+async fn side_by_side(services: &Services, things: Vec<Vec<Read>>, turns: &Arc<Semaphore>) -> Vec<Answers> {
+    let mut all: Vec<Vec<Option<Details>>> = things.iter().map(|reads| vec![None; reads.len()]).collect();
+    let mut goes_on = vec![false; things.len()];
+    let mut broke: Option<ServiceError> = None;
+    let mut running = JoinSet::new();
+    for (thing, reads) in things.into_iter().enumerate() {
+        for (index, read) in reads.into_iter().enumerate() {
+            let (services, turns) = (services.clone(), turns.clone());
+            running.spawn(async move {
+                let _turn = turns.acquire().await;
+                (thing, index, bounded(&services, &read).await)
+            });
         }
     }
-    let answers: Vec<Details> = answers.into_iter().flatten().collect();
-    Contents::of(kind.contained(seen, &answers), is_more)
+    while let Some(done) = running.join_next().await {
+        match joined(done) {
+            Ok((thing, index, answer)) => {
+                let answer = answer.map(|(pages, is_more)| {
+                    goes_on[thing] |= is_more;
+                    pages
+                });
+                all[thing][index] = Some(answer.map_err(refusal));
+            }
+            Err(fault) => broke = Some(fault),
+        }
+    }
+    let whole = |answers: Vec<Option<Details>>| -> Option<Vec<Details>> { answers.into_iter().collect() };
+    all.into_iter()
+        .zip(goes_on)
+        .map(|(answers, is_more)| match (whole(answers), &broke) {
+            (Some(answers), _) => Ok((answers, is_more)),
+            (None, fault) => Err(fault.clone().unwrap_or_else(|| ServiceError::NotSent {
+                line: "reading".into(),
+                why: "the reader ended early".into(),
+            })),
+        })
+        .collect()
 }
 
 /// The pages of a listing until they have shown enough, and whether there may be more.

@@ -7,8 +7,9 @@
 use super::context::PlanContext;
 use super::live::LiveObject;
 use super::verdict::Collected;
-use super::{Action, Blocked, Change};
-use crate::kinds::{self, Contained, Contents, ImpactClass, Kind};
+use super::{Action, Blocked, Calls, Change};
+use crate::kinds::contents::FORCE_DESTROY;
+use crate::kinds::{self, Contained, Contents, ImpactClass, Kind, Observed, Step, Verb};
 use plumb_model::address::Address;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -146,7 +147,9 @@ pub fn appeared(before: &Contents, now: (&[Contained], bool), deleted: &Deleted,
 struct Holder<'p> {
     change: &'p Change,
     kind: &'static dyn Kind,
+    live: &'p LiveObject,
     contents: &'p Contents,
+    now: jiff::Timestamp,
     /// Whether the live mark lets its data go, and the manifest too where there is one.
     is_forced: bool,
 }
@@ -203,7 +206,8 @@ fn holder<'p>(context: &PlanContext<'_>, all: &'p Collected<'_>, change: &'p Cha
     let is_forced = is_own(context, live)
         && live.mark.as_ref().is_some_and(|mark| mark.force_destroy)
         && manifest.is_none_or(|resource| resource.lifecycle.force_destroy);
-    Some(Holder { change, kind, contents: &live.seen.contents, is_forced })
+    let now = context.input.now;
+    Some(Holder { change, kind, live, contents: &live.seen.contents, now, is_forced })
 }
 
 fn is_own(context: &PlanContext<'_>, live: &LiveObject) -> bool {
@@ -225,7 +229,7 @@ fn refuse(
     holder: &Holder<'_>,
     deleted: &Deleted,
 ) -> Option<Blocked> {
-    let Holder { change, kind, contents, is_forced } = holder;
+    let Holder { change, kind, contents, is_forced, .. } = holder;
     let address = &change.address;
     let whose = format!("{} {}", kind.noun(), change.id.as_deref().unwrap_or_default());
     let (because, that) = if change.action == Action::Replace {
@@ -304,6 +308,8 @@ struct Told {
     says: String,
     /// The deletes of what it holds.
     after: Vec<Address>,
+    /// Its calls, where they have to say that data goes.
+    calls: Option<Calls>,
 }
 
 impl Told {
@@ -318,7 +324,8 @@ impl Told {
             (true, false) => "it is empty once what it holds is deleted".to_owned(),
             (false, _) => format!("destroys {}", in_words(&left, *is_more)),
         };
-        Some(Told { contents: DestroyedContents::of(&left, *is_more), says, after })
+        let calls = (!left.is_empty()).then(|| forced(holder)).flatten();
+        Some(Told { contents: DestroyedContents::of(&left, *is_more), says, after, calls })
     }
 
     fn add_to(&self, change: &mut Change) {
@@ -331,7 +338,28 @@ impl Told {
         }
         change.contents = Some(self.contents.clone());
         change.depends_on.extend(self.after.iter().cloned());
+        if let Some(calls) = &self.calls {
+            change.calls.clone_from(calls);
+        }
     }
+}
+
+/// The calls of a delete that is to destroy data: some services refuse it unless it says so. All others are sent without: the
+/// service still refuses what comes in at the last moment.
+fn forced(holder: &Holder<'_>) -> Option<Calls> {
+    let mut seen = holder.live.seen.whole();
+    let calls = |seen: &Observed| {
+        let step = Step { verb: Verb::Delete, live: Some(seen), body: &Value::Null, changed: &[], now: holder.now };
+        holder.kind.calls(&step).ok()
+    };
+    let plain = calls(&seen)?;
+    if !seen.facts.is_object() {
+        seen.facts = json!({});
+    }
+    seen.facts[FORCE_DESTROY] = json!(true);
+    // A replacement goes on with the calls that create.
+    let all = calls(&seen)?.into_iter().chain(holder.change.calls.iter().skip(plain.len()));
+    Some(all.collect::<Vec<_>>().into())
 }
 
 #[cfg(test)]
