@@ -355,6 +355,8 @@ fn broke(error: JoinError) -> String {
 }
 
 #[cfg(test)]
+mod contents_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod verify_tests;

@@ -170,3 +170,7 @@ async fn bounded(services: &Services, read: &Read) -> Result<(Pages, bool), Serv
 fn rows(page: &Value) -> usize {
     page.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_array()).map(Vec::len).sum()
 }
+
+#[cfg(test)]
+#[path = "contents_tests.rs"]
+mod tests;

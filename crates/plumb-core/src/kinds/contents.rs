@@ -1,7 +1,7 @@
 //! What a delete would destroy besides the object: the tables of a schema, the files of a volume.
 
 /// The fact of a live object whose delete is to destroy data: see [`crate::kinds::Observed::facts`].
-pub(crate) const FORCE_DESTROY: &str = "force_destroy";
+pub(crate) const DESTROYS_DATA: &str = "destroys_data";
 
 /// One thing in an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use super::context::PlanContext;
 use super::live::LiveObject;
 use super::verdict::Collected;
 use super::{Action, Blocked, Calls, Change};
-use crate::kinds::contents::FORCE_DESTROY;
+use crate::kinds::contents::DESTROYS_DATA;
 use crate::kinds::{self, Contained, Contents, ImpactClass, Kind, Observed, Step, Verb};
 use plumb_model::address::Address;
 use schemars::JsonSchema;
@@ -356,7 +356,7 @@ fn forced(holder: &Holder<'_>) -> Option<Calls> {
     if !seen.facts.is_object() {
         seen.facts = json!({});
     }
-    seen.facts[FORCE_DESTROY] = json!(true);
+    seen.facts[DESTROYS_DATA] = json!(true);
     // A replacement goes on with the calls that create.
     let all = calls(&seen)?.into_iter().chain(holder.change.calls.iter().skip(plain.len()));
     Some(all.collect::<Vec<_>>().into())
