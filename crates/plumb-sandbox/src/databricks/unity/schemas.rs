@@ -210,7 +210,9 @@ pub fn writable_schema(
 
 /// The full name of a schema that a listing asks for, which has to be there.
 pub fn listed(store: &Store, request: &Request) -> Result<String, ApiError> {
-    let full = format!("{}.{}", request.required("catalog_name")?, request.required("schema_name")?).to_lowercase();
+    let catalog = request.required("catalog_name")?;
+    let full = format!("{catalog}.{}", request.required("schema_name")?).to_lowercase();
+    objects::get(store, Sort::Catalog, &catalog)?;
     let schema = objects::get(store, Sort::Schema, &full)?;
     Ok(text(&schema, "full_name").unwrap_or(&full).to_owned())
 }

@@ -198,6 +198,8 @@ fn what_is_not_valid_is_refused_with_the_services_words() {
             "CreateVolume Missing required field: volume_type",
         ),
         ("GET", "volumes/main.s.v", Value::Null, 404, "Volume 'main.s.v' does not exist."),
+        ("GET", "volumes?catalog_name=no&schema_name=s", Value::Null, 404, "Catalog 'no' does not exist."),
+        ("GET", "volumes?catalog_name=main&schema_name=no", Value::Null, 404, "Schema 'main.no' does not exist."),
         ("GET", "nothing/main", Value::Null, 404, "No API found"),
     ] {
         let (got, _, words) = refusal(ask(&mut store, method, path, body));
