@@ -21,7 +21,8 @@ use std::ops::Deref;
 /// The mode that a plain list has.
 const EXACT: &str = "exact";
 const MODE: &str = "mode";
-const ENTRIES: &str = "entries";
+/// The member of the longer form that has the list.
+pub(crate) const ENTRIES: &str = "entries";
 
 /// A list that a manifest may also write as `{mode: additive, entries: […]}`. What is typed is always the list.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

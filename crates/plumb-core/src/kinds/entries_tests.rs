@@ -96,7 +96,7 @@ fn both_forms_are_checked_alike_and_mistakes_are_told_where_they_are() {
         ),
         (
             "{mode: additive, entries: [{permission_level: CAN_VIEW}]}",
-            "{permission_level: CAN_VIEW} | this grant names nobody | expected one of user_name, group_name and \
+            "{permission_level: CAN_VIEW}]} | this grant names nobody | expected one of user_name, group_name and \
              service_principal_name",
         ),
         (

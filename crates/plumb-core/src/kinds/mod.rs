@@ -4,7 +4,7 @@
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
 mod called;
-mod circle;
+pub(crate) mod circle;
 pub(crate) mod contents;
 pub mod cutover;
 pub mod entries;
@@ -121,7 +121,7 @@ pub use contents::{Contained, Contents};
 pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
-pub use named_things::{NamedThing, ThingKind};
+pub use named_things::{NamedThing, ThingIndex, ThingKind, named_things};
 pub use nested::{Answered, Nested, Scope, Told};
 pub use reading::{Details, Unreadable, Whose};
 pub use spec::{CheckNotes, SpecType};
@@ -321,11 +321,21 @@ pub trait Kind: Send + Sync + 'static {
     fn derived(&self, _spec: &Node) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+    /// The names in [`Kind::derived`], and in a few words what each is: `("path", "the folder of its files: …")`.
+    fn attributes(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// The names under which others know the object without its id, each with what it is the name of: `volume main.sales.landing`.
+    /// Asked only of kinds that are not always read, so that a project without them does not pay for it.
     fn provides(&self, _spec: &Value) -> Vec<NamedThing> {
         Vec::new()
     }
-    /// What the object names in that way, beside what any text may name: [`named_things`].
+    /// Whether there may be more in what it provides than it declares: others write to an additive scope too.
+    fn provides_more(&self, _spec: &Value) -> bool {
+        false
+    }
+    /// What the object names in that way and cannot be without, beside what any text may name: [`named_things`]. Asked only of
+    /// kinds that are not always read.
     fn needs(&self, _spec: &Value) -> Vec<NamedThing> {
         Vec::new()
     }

@@ -54,6 +54,10 @@ pub(super) fn of_change(change: &Change, workspace: Option<&str>, key: Option<&s
         parts.extend(change.code.as_deref().map(of_code));
         parts.extend(destroys);
     }
+    // What is added to a list and what is all of it are two things, whatever else is the same.
+    if let (false, Some(parts)) = (change.additive.is_empty(), effect.as_array_mut()) {
+        parts.push(json!({ "additive": change.additive }));
+    }
     format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
 }
 

@@ -24,6 +24,7 @@ mod live;
 mod lookup;
 mod matching;
 mod missing_systems;
+mod missing_things;
 pub mod normal;
 mod order;
 mod origin;

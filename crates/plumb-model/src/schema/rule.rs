@@ -188,6 +188,11 @@ impl Rules {
         &self.moded
     }
 
+    /// Whether a member of a loaded spec is the mode of another.
+    pub fn is_mode(&self, member: &str) -> bool {
+        self.moded.iter().any(|moded| mode_member(moded) == member)
+    }
+
     /// Every type with known members, in the order in which they were met.
     pub fn types(&self) -> &[Type] {
         &self.types

@@ -269,6 +269,11 @@ impl Kind for DatabricksExternalLocation {
         name.into_iter().chain(text("url").map(|url| NamedThing::new(ThingKind::Storage, url))).collect()
     }
 
+    fn needs(&self, spec: &Value) -> Vec<NamedThing> {
+        let credential = spec.get("credential_name").and_then(Value::as_str).filter(|name| !name.is_empty());
+        credential.into_iter().map(|name| NamedThing::new(ThingKind::Credential, name)).collect()
+    }
+
     fn export(&self, seen: &Observed) -> Value {
         unity::exported(&seen.spec)
     }

@@ -5,8 +5,8 @@ use super::unity_grants::{self, GRANTS, SchemaPrivilege, UnityGrant};
 use crate::kinds::contents::DESTROYS_DATA;
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
-    Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope, SpecType,
-    Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
+    SpecType, Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
@@ -303,8 +303,12 @@ impl Kind for DatabricksSchema {
     }
 
     fn needs(&self, spec: &Value) -> Vec<NamedThing> {
-        let root = spec.get("storage_root").and_then(Value::as_str);
-        root.into_iter().map(|url| NamedThing::new(ThingKind::Storage, url)).collect()
+        let named = [("catalog_name", ThingKind::Catalog), ("storage_root", ThingKind::Storage)];
+        let name = |(member, kind): (&str, ThingKind)| {
+            let name = spec.get(member)?.as_str().filter(|name| !name.is_empty())?;
+            Some(NamedThing::new(kind, name))
+        };
+        named.into_iter().filter_map(name).collect()
     }
 
     fn platforms_own(&self, seen: &Observed) -> Option<&'static str> {
@@ -381,6 +385,16 @@ impl Nested for SchemasOfCatalogs {
         }
         all
     }
+
+    fn missing(&self, first: &[Told], then: &[Told]) -> Vec<NamedThing> {
+        missing_catalogs(first.iter().chain(then))
+    }
+}
+
+/// The catalogs that are not there.
+pub(super) fn missing_catalogs<'t>(told: impl Iterator<Item = &'t Told>) -> Vec<NamedThing> {
+    let gone = told.filter(|told| told.answer == Answered::Gone && told.read.call.path.ends_with("/schemas"));
+    gone.map(|told| NamedThing::new(ThingKind::Catalog, unity::asked(told, "catalog_name"))).collect()
 }
 
 /// What the schema cannot say.

@@ -5,8 +5,8 @@ use super::unity::{self, API, FULL_NAME, MARK};
 use super::unity_grants::{self, GRANTS, UnityGrant, VolumePrivilege};
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
-    Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope, SpecType,
-    Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
+    SpecType, Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
@@ -168,6 +168,10 @@ impl Kind for DatabricksVolume {
     /// The path that code opens.
     fn derived(&self, spec: &Node) -> Vec<(&'static str, String)> {
         whole(spec).into_iter().map(|full| ("path", folder(&full))).collect()
+    }
+
+    fn attributes(&self) -> &'static [(&'static str, &'static str)] {
+        &[("path", "the folder of its files, `/Volumes/CATALOG/SCHEMA/NAME`")]
     }
 
     fn list(&self) -> Vec<Read> {
@@ -380,6 +384,16 @@ impl Nested for VolumesOfSchemas {
                 Err(why) => Err(Unreadable::unknown(what.clone(), why)),
             }));
         }
+        all
+    }
+
+    fn missing(&self, first: &[Told], then: &[Told]) -> Vec<NamedThing> {
+        let mut all = schema::missing_catalogs(first.iter().chain(then));
+        let gone = |told: &&Told| told.answer == Answered::Gone && told.read.call.path.ends_with("/volumes");
+        all.extend(first.iter().chain(then).filter(gone).map(|told| {
+            let name = [unity::asked(told, "catalog_name"), unity::asked(told, "schema_name")].join(".");
+            NamedThing::new(ThingKind::Schema, name)
+        }));
         all
     }
 }
