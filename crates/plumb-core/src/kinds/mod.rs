@@ -5,7 +5,7 @@
 
 mod called;
 pub(crate) mod circle;
-mod contents;
+pub(crate) mod contents;
 pub mod cutover;
 pub mod entries;
 mod findings;
@@ -307,6 +307,11 @@ pub trait Kind: Send + Sync + 'static {
     /// The reads that tell what a delete of the object would destroy. Empty where it destroys nothing but the object.
     fn contents(&self, _seen: &Observed) -> Vec<Read> {
         Vec::new()
+    }
+    /// The read of what is in one of these things, where it holds things itself: a folder of a volume. [`Kind::contained`] is
+    /// given what it gave, as the only one.
+    fn inside(&self, _seen: &Observed, _thing: &Contained) -> Option<Read> {
+        None
     }
     /// What a delete would destroy, out of what [`Kind::contents`]' reads gave, in that order. The error says what could not
     /// be read.

@@ -1,6 +1,6 @@
 //! Limits that several kinds share.
 
-use crate::kinds::Findings;
+use crate::kinds::{Findings, mark};
 use plumb_model::yaml::is_deferred;
 use std::collections::BTreeMap;
 
@@ -59,8 +59,7 @@ pub fn tags(tags: Option<&BTreeMap<String, String>>, path: &str, most: usize, fi
             format!("{most} at most: the mark of plumb takes three more"),
         );
     }
-    for name in tags.keys().filter(|k| matches!(k.as_str(), "plumb" | "plumb_rev" | "plumb_protect" | "plumb_released"))
-    {
+    for name in tags.keys().filter(|name| mark::TAGS.contains(&name.as_str())) {
         findings.at(format!("{path}.{name}"), format!("the tag `{name}` is plumb's own mark"), "choose another name");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::unity::{self, API, FULL_NAME, MARK};
 use super::unity_grants::{self, GRANTS, SchemaPrivilege, UnityGrant};
+use crate::kinds::contents::DESTROYS_DATA;
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
     Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
@@ -274,7 +275,7 @@ impl Kind for DatabricksSchema {
             Verb::Update => update(step),
             Verb::Delete => {
                 let delete = Call::delete(System::Databricks, unity::path(OBJECTS, step.id()));
-                let is_forced = step.live.is_some_and(|seen| seen.facts["force_destroy"] == true);
+                let is_forced = step.live.is_some_and(|seen| seen.facts[DESTROYS_DATA] == true);
                 vec![if is_forced { delete.query("force", "true") } else { delete }]
             }
         })

@@ -95,8 +95,8 @@ const SECURABLE: &str = "volume";
 const APART: [&str; 2] = [GRANTS, "owner"];
 /// The names that it is known by, from the outside in.
 const NAMES: [&str; 3] = ["catalog_name", "schema_name", "name"];
-/// Of a directory with more entries than a page has, the first page is counted.
-const MORE: &str = "further page of files";
+/// What a directory in a volume is called where its contents are counted.
+const FOLDER: &str = "folder";
 
 fn seen(volume: &Value) -> Result<Observed, Unreadable> {
     let own = unity::full_name(volume, &NAMES);
@@ -112,6 +112,13 @@ fn seen(volume: &Value) -> Result<Observed, Unreadable> {
 fn folder(full_name: &str) -> String {
     let parts: Vec<&str> = full_name.split('.').collect();
     format!("/Volumes/{}", parts.join("/"))
+}
+
+/// The listing of a folder, in pages of the most entries that one may have (databricks-sdk-py files.FilesAPI.list_directory_contents).
+fn directory(path: &str) -> Read {
+    let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(percent_encoded).collect();
+    let call = Call::get(System::Databricks, format!("/api/2.0/fs/directories/{}", parts.join("/")));
+    Read::tokens(call.query("page_size", "1000"))
 }
 
 /// The call that sets the owner, if the step asks for it.
@@ -199,9 +206,11 @@ impl Kind for DatabricksVolume {
         if seen.spec["volume_type"] == "EXTERNAL" {
             return Vec::new();
         }
-        let parts: Vec<String> = seen.id.split('.').map(percent_encoded).collect();
-        let path = format!("/api/2.0/fs/directories/Volumes/{}", parts.join("/"));
-        vec![Read::single(Call::get(System::Databricks, path))]
+        vec![directory(&folder(&seen.id))]
+    }
+
+    fn inside(&self, _seen: &Observed, thing: &Contained) -> Option<Read> {
+        (thing.noun == FOLDER).then(|| directory(&thing.id))
     }
 
     fn contained(&self, seen: &Observed, pages: &[Details]) -> Result<Vec<Contained>, String> {
@@ -212,11 +221,8 @@ impl Kind for DatabricksVolume {
         for page in reading::next(&mut pages.iter(), "its files")? {
             for row in reading::list(page, "contents").map_err(|why| format!("its files cannot be read: {why}"))? {
                 let path = reading::text(row, "path")?.ok_or("one of its files has no path")?;
-                let noun = if reading::flag(row, "is_directory")? { "folder" } else { "file" };
+                let noun = if reading::flag(row, "is_directory")? { FOLDER } else { "file" };
                 all.push(Contained { noun, kind: None, id: path.to_owned() });
-            }
-            if reading::text(page, "next_page_token")?.is_some_and(|token| !token.is_empty()) {
-                all.push(Contained { noun: MORE, kind: None, id: format!("{}/…", folder(&seen.id)) });
             }
         }
         Ok(all)
