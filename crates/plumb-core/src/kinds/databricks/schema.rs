@@ -111,7 +111,7 @@ pub(super) fn seen(schema: &Value) -> Result<Observed, Unreadable> {
     let Some(id) = id.clone() else { return Err(refuse("it has no full_name".into())) };
     let mut spec = schema.clone();
     spec[FULL_NAME] = json!(id);
-    Ok(Observed { id, spec, facts: unity::facts(schema), ..Observed::default() })
+    Ok(Observed { id, spec, facts: json!({}), ..Observed::default() })
 }
 
 /// The properties that the service set by itself and the manifest does not name.

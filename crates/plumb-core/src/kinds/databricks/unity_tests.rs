@@ -4,6 +4,7 @@ use super::external_location::DatabricksExternalLocation;
 use super::schema::DatabricksSchema;
 use super::unity_grants;
 use super::volume::DatabricksVolume;
+use crate::kinds::contents::DESTROYS_DATA;
 use crate::kinds::{
     Answered, Contained, Kind, NamedThing, Observed, Scope, Step, ThingKind, Told, Unreadable, Verb, Whose,
 };
@@ -114,11 +115,7 @@ fn live_grants_are_shown_as_far_as_a_manifest_speaks_of_them() {
             grants(&[("ann", &["ALL_PRIVILEGES"]), ("bob", &["MODIFY", "SELECT"])]),
         ),
         // But not the right to give the schema away.
-        (
-            grants(&[("ann", &["MANAGE", "EXTERNAL_USE_SCHEMA"])]),
-            json!("additive"),
-            grants(&[]),
-        ),
+        (grants(&[("ann", &["MANAGE", "EXTERNAL_USE_SCHEMA"])]), json!("additive"), grants(&[])),
         (grants(&[("ann", &["SELECT"])]), json!("additive"), grants(&[("ann", &["SELECT"])])),
         (grants(&[("bob", &["SELECT", "EXECUTE"])]), json!("additive"), grants(&[("bob", &["SELECT"])])),
         (grants(&[]), json!("additive"), grants(&[])),
@@ -150,9 +147,8 @@ fn a_write_is_waited_for_until_reads_show_it_but_not_for_ever() {
         assert_eq!(ready == Ready::Yes, is_ready, "{looked}");
     }
     let late = look(&[]);
-    let looks = (0..).take_while(|_| {
-        unity_grants::settled(&expect, std::slice::from_ref(&late), &mut memory) != Ready::Yes
-    });
+    let looks =
+        (0..).take_while(|_| unity_grants::settled(&expect, std::slice::from_ref(&late), &mut memory) != Ready::Yes);
     assert!(looks.count() < 10, "whoever verifies the change says what is not shown");
 }
 
@@ -162,7 +158,10 @@ fn told(path: &str, query: &[(&str, &str)], answer: Answered) -> Told {
 }
 
 fn lines(reads: &[plumb_model::read::Read]) -> Vec<String> {
-    reads.iter().map(|read| read.call.line().replace("GET /api/2.1/unity-catalog/", "").replace("&max_results=0", "")).collect()
+    reads
+        .iter()
+        .map(|read| read.call.line().replace("GET /api/2.1/unity-catalog/", "").replace("&max_results=0", ""))
+        .collect()
 }
 
 fn scope(named: &[&str], catalogs: &[&str], everywhere: bool) -> Scope {
@@ -179,8 +178,12 @@ fn schemas_are_looked_for_where_manifests_have_them_and_elsewhere_only_when_aske
     assert_eq!(lines(&listing.first(&everywhere)), ["schemas?catalog_name=main", "catalogs?max_results=0"]);
     let catalog = |name: &str, kind: &str| json!({ "name": name, "catalog_type": kind });
     let catalogs = json!([
-        catalog("main", "MANAGED_CATALOG"), catalog("dev", "MANAGED_CATALOG"), catalog("system", "SYSTEM_CATALOG"),
-        catalog("pg", "FOREIGN_CATALOG"), catalog("shared", "DELTASHARING_CATALOG"), catalog("samples", ""),
+        catalog("main", "MANAGED_CATALOG"),
+        catalog("dev", "MANAGED_CATALOG"),
+        catalog("system", "SYSTEM_CATALOG"),
+        catalog("pg", "FOREIGN_CATALOG"),
+        catalog("shared", "DELTASHARING_CATALOG"),
+        catalog("samples", ""),
         catalog("__databricks_internal", "INTERNAL_CATALOG"),
     ]);
     let catalogs = told("catalogs", &[], Answered::Pages(vec![json!({ "catalogs": catalogs })]));
@@ -233,7 +236,9 @@ fn volumes_are_looked_for_in_schemas_of_manifests_of_the_project_and_of_catalogs
         rows(
             "main",
             json!([
-                schema("main.sales", own), schema("main.own", own), schema("main.foreign", ""),
+                schema("main.sales", own),
+                schema("main.own", own),
+                schema("main.foreign", ""),
                 schema("main.rival", "[plumb shop/dev/DatabricksSchema/x]"),
             ]),
         ),
@@ -260,8 +265,12 @@ fn what_a_schema_holds_is_counted_with_its_volumes() {
         let row = |name: &&str| json!({ "catalog_name": "main", "schema_name": "sales", "name": name });
         Ok(vec![json!({ member: [] }), json!({ member: names.iter().map(row).collect::<Vec<_>>() })])
     };
-    let mut all =
-        vec![pages("tables", &["a", "b"]), pages("volumes", &["landing"]), pages("functions", &[]), pages("registered_models", &["m"])];
+    let mut all = vec![
+        pages("tables", &["a", "b"]),
+        pages("volumes", &["landing"]),
+        pages("functions", &[]),
+        pages("registered_models", &["m"]),
+    ];
     assert_eq!(reads.len(), all.len());
     let contained = DatabricksSchema.contained(&schema, &all).unwrap();
     let words = |one: &Contained| format!("{} {}", one.noun, one.id);
@@ -285,36 +294,33 @@ fn only_a_managed_volume_holds_files_that_go_with_it() {
     assert!(DatabricksVolume.contents(&volume("EXTERNAL")).is_empty());
     assert_eq!(DatabricksVolume.contained(&volume("EXTERNAL"), &[]), Ok(Vec::new()));
     let managed = volume("MANAGED");
-    let reads = DatabricksVolume.contents(&managed);
-    assert_eq!(reads[0].call.line(), "GET /api/2.0/fs/directories/Volumes/main/sales/landing");
+    let listing =
+        |folder: &str| format!("GET /api/2.0/fs/directories/Volumes/main/sales/landing{folder}?page_size=1000");
+    assert_eq!(DatabricksVolume.contents(&managed)[0].call.line(), listing(""));
     let entries = json!([
         { "path": "/Volumes/main/sales/landing/a.csv", "is_directory": false },
         { "path": "/Volumes/main/sales/landing/old", "is_directory": true },
     ]);
-    let page = json!({ "contents": entries, "next_page_token": "more" });
-    let nouns = |page: Value| {
-        let contained = DatabricksVolume.contained(&managed, &[Ok(vec![page])]).unwrap();
-        contained.into_iter().map(|one| one.noun).collect::<Vec<_>>()
-    };
-    assert_eq!(nouns(page), ["file", "folder", "further page of files"]);
-    assert_eq!(nouns(json!({})), [""; 0]);
+    let contained = |page: Value| DatabricksVolume.contained(&managed, &[Ok(vec![page])]).unwrap();
+    let things = contained(json!({ "contents": entries }));
+    assert_eq!(things.iter().map(|one| one.noun).collect::<Vec<_>>(), ["file", "folder"]);
+    let inside = |one: &Contained| DatabricksVolume.inside(&managed, one).map(|read| read.call.line());
+    assert_eq!(things.iter().map(inside).collect::<Vec<_>>(), [None, Some(listing("/old"))]);
+    assert_eq!(contained(json!({})), Vec::new());
 }
 
 #[test]
-fn a_delete_is_forced_only_where_the_live_mark_says_so() {
-    let line = |comment: &str| {
-        let row = json!({ "full_name": "main.sales", "comment": comment });
-        let seen = DatabricksSchema.parse_one(&[vec![row]]).unwrap();
-        DatabricksSchema.calls(&step(Verb::Delete, Some(&seen), &Value::Null, &[])).unwrap()[0].line()
+fn a_delete_is_forced_only_where_the_plan_is_to_destroy_data() {
+    let line = |kind: &dyn Kind, facts: Value| {
+        let seen = Observed { id: "main.sales".into(), facts, ..Observed::default() };
+        kind.calls(&step(Verb::Delete, Some(&seen), &Value::Null, &[])).unwrap()[0].line()
     };
+    let destroys = || json!({ (DESTROYS_DATA): true });
     let plain = "DELETE /api/2.1/unity-catalog/schemas/main.sales";
-    assert_eq!(line(""), plain);
-    assert_eq!(line("[plumb shop/prod/DatabricksSchema/sales]"), plain);
-    let forced = line("[plumb shop/prod/DatabricksSchema/sales 0123456789ab-deadbeef force_destroy]");
-    assert_eq!(forced, format!("{plain}?force=true"));
-    let seen = Observed { id: "lake".into(), facts: json!({ "force_destroy": true }), ..Observed::default() };
-    let delete = DatabricksExternalLocation.calls(&step(Verb::Delete, Some(&seen), &Value::Null, &[])).unwrap();
-    assert_eq!(delete[0].line(), "DELETE /api/2.1/unity-catalog/external-locations/lake", "a location is never forced");
+    assert_eq!(line(&DatabricksSchema, json!({})), plain);
+    assert_eq!(line(&DatabricksSchema, destroys()), format!("{plain}?force=true"));
+    let location = line(&DatabricksExternalLocation, destroys());
+    assert_eq!(location, "DELETE /api/2.1/unity-catalog/external-locations/main.sales", "a location is never forced");
 }
 
 #[test]
