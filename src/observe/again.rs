@@ -90,7 +90,7 @@ pub async fn find_marked(
         listed.push(services::read(&*services.for_system(read.call.system)?, &read).await?);
     }
     let objects = match kind.nested() {
-        Some(listing) => nested::list(services, kind, listing, &scopes.get(kind)).await?,
+        Some(listing) => nested::list(services, kind, listing, &scopes.get(kind)).await?.objects,
         None => kind.observe(&listed),
     };
     let (mut found, mut maybe) = (Vec::new(), None);

@@ -45,6 +45,9 @@ pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
         "DatabricksInstancePool" => ("instance_pools", "instance_pool_id"),
         "DatabricksPipeline" => ("statuses", "pipeline_id"),
         "DatabricksSqlWarehouse" => ("warehouses", "id"),
+        "DatabricksSchema" => ("schemas", "full_name"),
+        "DatabricksVolume" => ("volumes", "full_name"),
+        "DatabricksExternalLocation" => ("external_locations", "name"),
         "AirflowConnection" => ("connections", "connection_id"),
         "AirflowVariable" => ("variables", "key"),
         "AirflowPool" => ("pools", "name"),
@@ -62,6 +65,12 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
     let (list, id) = place(kind);
     // Much has an `id`.
     if kind.name() == "DatabricksSqlWarehouse" && !call.path.contains("/sql/warehouses") {
+        return;
+    }
+    // Those of Unity Catalog have members of one name.
+    if call.path.contains("/unity-catalog/")
+        && !call.path.contains(&format!("/unity-catalog/{}", list.replace('_', "-")))
+    {
         return;
     }
     if let Some(rows) = body.get_mut(list).and_then(Value::as_array_mut) {
@@ -106,6 +115,7 @@ pub fn refusal(call: &Call, status: u16) -> ServiceError {
 pub fn is_detail(call: &Call) -> bool {
     call.system == System::Databricks
         && (call.path.contains("/permissions/")
+            || call.path.contains("/unity-catalog/permissions/")
             || call.path.contains("cluster-status")
             || call.path.ends_with("/jobs/get")
             || call.query.iter().any(|(name, _)| name == "filter_by.is_pinned"))

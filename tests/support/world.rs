@@ -459,7 +459,8 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
         "metadata": { "name": project },
         "spec": {
             "manifests": ["manifests"],
-            "targets": { target: { "sandbox": true, "default": true } },
+            // What the last manifest of a kind made is found where the target says that there may be any.
+            "targets": { target: { "sandbox": true, "default": true, "databricks": { "catalogs": ["main"] } } },
             "env": names,
         },
     });
@@ -495,6 +496,9 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         "DatabricksInstancePool" => ("instance_pools", ""),
         "DatabricksPipeline" => ("pipelines", "spec"),
         "DatabricksSqlWarehouse" => ("warehouses", ""),
+        "DatabricksSchema" => ("schemas", ""),
+        "DatabricksVolume" => ("volume_objects", ""),
+        "DatabricksExternalLocation" => ("external_locations", ""),
         other => panic!("say here where the sandbox keeps the objects of {other}"),
     };
     let folder = state["databricks"][folder].as_object_mut().unwrap();

@@ -20,7 +20,7 @@ const FORCE_DESTROY: &str = "force_destroy";
 /// would take it over again.
 pub const TAG_RELEASED: &str = "plumb_released";
 /// The tags that a mark is made of, and what one leaves.
-pub(super) const TAGS: [&str; 5] = [TAG, TAG_REV, TAG_PROTECT, TAG_FORCE_DESTROY, TAG_RELEASED];
+pub(crate) const TAGS: [&str; 5] = [TAG, TAG_REV, TAG_PROTECT, TAG_FORCE_DESTROY, TAG_RELEASED];
 
 /// Where a kind keeps the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

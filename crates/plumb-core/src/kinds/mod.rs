@@ -4,8 +4,8 @@
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
 mod called;
-mod circle;
-mod contents;
+pub(crate) mod circle;
+pub(crate) mod contents;
 pub mod cutover;
 pub mod entries;
 mod findings;
@@ -24,13 +24,17 @@ pub mod teardown;
 pub mod teardown_spec;
 
 pub mod databricks {
-    //! Databricks workspaces: jobs, pipelines, clusters, cluster policies, instance pools, SQL warehouses.
+    //! Databricks workspaces: jobs, pipelines, clusters, cluster policies, instance pools, SQL warehouses; Unity Catalog:
+    //! schemas, volumes, locations.
     // kinds: one file each
     pub mod cluster;
+    pub mod external_location;
     pub mod job;
     pub mod pipeline;
     pub mod policy;
     pub mod pool;
+    pub mod schema;
+    pub mod volume;
     pub mod warehouse;
     // their parts, and what several kinds share
     pub mod access;
@@ -49,6 +53,7 @@ pub mod databricks {
     pub mod job_parts;
     pub mod libraries;
     mod limits;
+    pub mod location_parts;
     pub mod notifications;
     pub(crate) mod own_clusters;
     mod permissions;
@@ -70,6 +75,10 @@ pub mod databricks {
     pub mod tasks;
     pub mod triggers;
     pub mod undeclared;
+    mod unity;
+    pub mod unity_grants;
+    #[cfg(test)]
+    mod unity_tests;
 }
 
 pub mod airflow {
@@ -124,7 +133,7 @@ pub use contents::{Contained, Contents};
 pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
-pub use named_things::{NamedThing, ThingKind};
+pub use named_things::{NamedThing, ThingIndex, ThingKind, named_things};
 pub use nested::{Answered, Nested, Scope, Told};
 pub use reading::{Details, Unreadable, Whose};
 pub use spec::{CheckNotes, SpecType};
@@ -143,10 +152,13 @@ const ALL: &[&dyn Kind] = &[
     &airflow::variable::AirflowVariable,
     &databricks::cluster::DatabricksCluster,
     &databricks::policy::DatabricksClusterPolicy,
+    &databricks::external_location::DatabricksExternalLocation,
     &databricks::pool::DatabricksInstancePool,
     &databricks::job::DatabricksJob,
     &databricks::pipeline::DatabricksPipeline,
+    &databricks::schema::DatabricksSchema,
     &databricks::warehouse::DatabricksSqlWarehouse,
+    &databricks::volume::DatabricksVolume,
     &emr::cluster::EmrCluster,
     &emr::security::EmrSecurityConfiguration,
     &emr::application::EmrServerlessApplication,
@@ -308,6 +320,11 @@ pub trait Kind: Send + Sync + 'static {
     fn contents(&self, _seen: &Observed) -> Vec<Read> {
         Vec::new()
     }
+    /// The read of what is in one of these things, where it holds things itself: a folder of a volume. [`Kind::contained`] is
+    /// given what it gave, as the only one.
+    fn inside(&self, _seen: &Observed, _thing: &Contained) -> Option<Read> {
+        None
+    }
     /// What a delete would destroy, out of what [`Kind::contents`]' reads gave, in that order. The error says what could not
     /// be read.
     fn contained(&self, _seen: &Observed, _pages: &[Details]) -> Result<Vec<Contained>, String> {
@@ -318,11 +335,21 @@ pub trait Kind: Send + Sync + 'static {
     fn derived(&self, _spec: &Node) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+    /// The names in [`Kind::derived`], and in a few words what each is: `("path", "the folder of its files: …")`.
+    fn attributes(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// The names under which others know the object without its id, each with what it is the name of: `volume main.sales.landing`.
+    /// Asked only of kinds that are not always read, so that a project without them does not pay for it.
     fn provides(&self, _spec: &Value) -> Vec<NamedThing> {
         Vec::new()
     }
-    /// What the object names in that way, beside what any text may name: [`named_things`].
+    /// Whether there may be more in what it provides than it declares: others write to an additive scope too.
+    fn provides_more(&self, _spec: &Value) -> bool {
+        false
+    }
+    /// What the object names in that way and cannot be without, beside what any text may name: [`named_things`]. Asked only of
+    /// kinds that are not always read.
     fn needs(&self, _spec: &Value) -> Vec<NamedThing> {
         Vec::new()
     }

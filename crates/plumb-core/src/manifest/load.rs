@@ -8,8 +8,8 @@ use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
     Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Project, Removal, Request, Resource, Target,
-    Vault, Warning, accept::accept, adopt, checks, code_check, develop, patch, price_books, refs, teardown_guard,
-    waves,
+    Vault, Warning, accept::accept, adopt, checks, code_check, develop, overlaps, patch, price_books, refs, stands_on,
+    teardown_guard, waves,
 };
 use crate::code::CodeFolder;
 use crate::detect;
@@ -239,6 +239,7 @@ fn run(
     let checked =
         cores::on_threads(source.threads(), &ready, |(ready, resolved)| SpecFindings::of(ready.kind, &resolved.spec));
     let mut resources = Vec::with_capacity(ready.len());
+    let mut derived: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
     for ((ready, resolved), checked) in ready.into_iter().zip(checked) {
         if checked.problems.is_empty() {
             noted.extend(checked.notes);
@@ -260,6 +261,9 @@ fn run(
             // The places keep what is written, so that nothing that plumb put there is taken for the manifest's.
             let spec = code.put(&ready.address, spec);
             let teardown = teardown::find(ready.kind.name()).map(|kind| TeardownManifest::new(kind, &spec));
+            if !resolved.derived.is_empty() {
+                derived.insert(ready.address.clone(), resolved.derived);
+            }
             resources.push(Resource {
                 address: ready.address,
                 kind: ready.kind,
@@ -275,6 +279,7 @@ fn run(
                 places,
                 span: ready.span,
                 references: each_once(resolved.ids),
+                by_name: BTreeSet::new(),
                 decisions: ready.decisions,
             });
         }
@@ -284,7 +289,11 @@ fn run(
     for secret in project.env.iter().filter_map(|name| (request.env)(name)) {
         vault.seal_everywhere(&secret);
     }
+    if problems.is_empty() {
+        stands_on::link(&mut resources, &derived);
+    }
     checks::live_names(&resources, problems);
+    overlaps::storages(&resources, problems);
     adopt::once(&resources, problems);
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);
