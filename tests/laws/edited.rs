@@ -67,10 +67,10 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
     if kind.name() == "DatabricksSqlWarehouse" && !call.path.contains("/sql/warehouses") {
         return;
     }
-    // Those of Unity Catalog have members of one name.
-    if call.path.contains("/unity-catalog/")
-        && !call.path.contains(&format!("/unity-catalog/{}", list.replace('_', "-")))
-    {
+    // Those of Unity Catalog have members of one name, and others have members of these names (SCIM: `schemas`).
+    let is_unity = ["schemas", "volumes", "external_locations"].contains(&list);
+    let collection = format!("/unity-catalog/{}", list.replace('_', "-"));
+    if is_unity && !call.path.contains(&collection) || !is_unity && call.path.contains("/unity-catalog/") {
         return;
     }
     if let Some(rows) = body.get_mut(list).and_then(Value::as_array_mut) {

@@ -10,7 +10,6 @@ use crate::kinds::{
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
-use plumb_model::yaml::is_deferred;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -289,17 +288,9 @@ fn check(spec: &ExternalLocationSpec, findings: &mut Findings) {
     }
     if let Some(queue) = &spec.file_event_queue {
         queue.check("file_event_queue", findings);
-        if spec.enable_file_events == Some(false) {
-            let label = "remove it, or set `enable_file_events: true`";
-            findings.at("file_event_queue", "a queue means nothing while file events are off", label);
-        }
     }
     if let Some(encryption) = &spec.encryption_details {
         encryption.check("encryption_details", findings);
-        if !is_deferred(&spec.url) && !spec.url.starts_with("s3:") {
-            let label = "only clients of S3 use it: remove it";
-            findings.at("encryption_details", "server-side encryption is of AWS", label);
-        }
     }
     unity_grants::check(spec.grants.as_ref(), findings);
 }
