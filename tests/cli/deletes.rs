@@ -153,7 +153,11 @@ fn what_came_in_since_the_plan_is_not_destroyed() {
     // A plan that was saved is of just these files.
     world.plumb("plan --output json --out plan.json").code(0);
     put(&world, "june/b.csv");
-    world.plumb("apply --yes plan.json").code(6).says("it would destroy 2 files and 1 folder").says("in the plan 1 file and 1 folder");
+    world
+        .plumb("apply --yes plan.json")
+        .code(6)
+        .says("it would destroy 2 files and 1 folder")
+        .says("in the plan 1 file and 1 folder");
     assert!(is_live(&world, "volumes/main.sales.landing"));
     // The plan is made, and what it deletes is looked at again a little later.
     world.sandbox.requests();

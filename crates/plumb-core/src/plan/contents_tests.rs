@@ -216,11 +216,11 @@ fn a_plan_shows_how_much_goes_as_data() {
     let contents = serde_json::to_value(&plan.changes[0]).unwrap()["contents"].clone();
     assert_eq!((&contents["counts"], &contents["at_least"]), (&json!({"file": 1200}), &json!(true)));
     assert_eq!(contents["names"].as_array().unwrap().len(), MOST_LISTED);
-    assert_eq!(plan.changes[0].impacts[1], "destroys at least 1,200 files (f0000, f0001, f0002, …)");
+    assert_eq!(plan.changes[0].impacts[0], "destroys at least 1,200 files (f0000, f0001, f0002, …)");
     let empty = orphan().holding("p-1", holds(&[])).plan();
     assert_eq!(serde_json::to_value(&empty.changes[0]).unwrap()["contents"], json!({"counts": {}}));
     let said = plan.changes[0].contents.as_ref().unwrap().says();
-    assert_eq!(plan.changes[0].impacts[1], format!("destroys {said}"));
+    assert_eq!(plan.changes[0].impacts[0], format!("destroys {said}"));
 }
 
 #[test]
