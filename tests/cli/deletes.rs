@@ -3,7 +3,6 @@
 use crate::shows;
 use crate::world::World;
 use serde_json::json;
-use std::time::Duration;
 
 const SCHEMA: &str = "manifests/sales.yaml";
 const VOLUME: &str = "manifests/landing.yaml";
@@ -66,26 +65,56 @@ fn a_schema_with_tables_goes_only_once_its_mark_lets_them_go() {
     seed(&world, &["main.sales.orders", "main.sales.customers", "main.sales.returns"]);
     world.remove(SCHEMA);
     world.commit("Remove sales");
-    shows!(world.plumb("plan"), @"");
+    shows!(world.plumb("plan"), @"
+    Plan of demo for target dev, manifests at <Remove sales>
+
+    Blocked:
+      ! DatabricksSchema/sales: schema main.sales holds 3 tables (main.sales.customers,
+        main.sales.orders, main.sales.returns), which a delete would destroy
+        to allow it: bring the manifest back with `lifecycle.forceDestroy: true`, apply, and remove it
+          then; or empty it; or `plumb release DatabricksSchema/sales`
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- stderr
+    read 3 objects with 9 requests in <time>
+    --- exit 3
+    ");
     world.plumb("apply --yes -q").code(3);
     assert_eq!(writes(&world), [""; 0]);
     // What its manifest says now counts once it is applied.
     world.commit_file(SCHEMA, &schema(FORCED), "Let the tables of sales go");
-    shows!(world.plumb("plan -q"), @"");
+    world.plumb("plan").code(0).says("~ metadata.lifecycle.forceDestroy = false -> true\n");
     world.plumb("apply --yes").code(0);
     world.plumb("plan --detailed-exitcode").code(0);
     world.remove(SCHEMA);
     world.commit("Remove sales again");
-    shows!(world.plumb("plan -q"), @"");
+    shows!(world.plumb("plan -q"), @r#"
+    Plan of demo for target dev, manifests at <Remove sales again>
+
+      - delete
+
+      # DatabricksSchema/sales will be deleted
+      # (no manifest asks for it any more)
+      ! destroys 3 tables (main.sales.customers, main.sales.orders, main.sales.returns)
+      ! what names it or what is in it fails, and its grants go
+      - DatabricksSchema/sales "sales" (id main.sales)
+
+    Plan: 0 to create, 0 to update, 1 to delete. 0 unchanged.
+    Digest: <digest>
+    --- exit 0
+    "#);
     let plan = world.plumb("plan --output json").json();
     let counts = json!({ "counts": { "table": 3 } });
     let change = &plan["changes"][0];
     assert_eq!((&change["contents"]["counts"], &change["disrupts"][1]), (&counts["counts"], &json!("loses-data")));
+    assert_eq!(change["calls"], json!(["DELETE /api/2.1/unity-catalog/schemas/main.sales?force=true"]));
+    world.sandbox.requests();
     for form in ["markdown", "html"] {
         world.plumb(&format!("plan --output {form}")).code(0).says("destroys 3 tables");
     }
     world.plumb("apply --yes").code(0);
-    assert_eq!(writes(&world), ["DELETE /api/2.1/unity-catalog/schemas/main.sales?force=true"]);
+    assert_eq!(writes(&world), ["DELETE /api/2.1/unity-catalog/schemas/main.sales"]);
     assert!(!is_live(&world, "schemas/main.sales"));
 }
 
@@ -96,10 +125,15 @@ fn an_empty_schema_goes_as_anything_else() {
     world.plumb("apply --yes").code(0);
     world.remove(SCHEMA);
     world.commit("Remove sales");
+    let plan = world.plumb("plan --output json").json();
+    assert_eq!(
+        plan["changes"][0]["calls"],
+        json!(["DELETE /api/2.1/unity-catalog/schemas/main.sales"]),
+        "the service's own refusal stays"
+    );
     world.plumb("plan").code(0).says("# (no manifest asks for it any more; it is empty)").never_says("destroys");
     world.sandbox.requests();
     world.plumb("apply --yes").code(0);
-    // The service's own refusal is not switched off.
     assert_eq!(writes(&world), ["DELETE /api/2.1/unity-catalog/schemas/main.sales"]);
 }
 
@@ -118,7 +152,26 @@ fn a_volume_of_the_same_plan_goes_before_its_schema() {
     world.remove(VOLUME);
     world.commit("Remove landing");
     world.sandbox.requests();
-    shows!(world.plumb("plan -q"), @"");
+    shows!(world.plumb("plan -q"), @r#"
+    Plan of demo for target dev, manifests at <Remove landing>
+
+      - delete
+
+      # DatabricksVolume/landing will be deleted
+      # (no manifest asks for it any more; it is empty)
+      ! what opens its path fails, and its grants go
+      - DatabricksVolume/landing "landing" (id main.sales.landing)
+
+      # DatabricksSchema/sales will be deleted
+      # (no manifest asks for it any more; it is empty once what it holds is deleted)
+      # after DatabricksVolume/landing
+      ! what names it or what is in it fails, and its grants go
+      - DatabricksSchema/sales "sales" (id main.sales)
+
+    Plan: 0 to create, 0 to update, 2 to delete. 0 unchanged.
+    Digest: <digest>
+    --- exit 0
+    "#);
     world.sandbox.requests();
     world.plumb("apply --yes").code(0);
     let deletes = ["volumes/main.sales.landing", "schemas/main.sales"];
@@ -135,7 +188,23 @@ fn a_volume_with_files_holds_up_its_schema() {
     world.remove(SCHEMA);
     world.remove(VOLUME);
     world.commit("Remove both");
-    shows!(world.plumb("plan -q"), @"");
+    shows!(world.plumb("plan -q"), @"
+    Plan of demo for target dev, manifests at <Remove both>
+
+    Blocked:
+      ! DatabricksSchema/sales: schema main.sales holds volume main.sales.landing, which is
+        DatabricksVolume/landing and is not deleted itself: a delete would destroy it
+        to allow it: see first why that is; or `plumb release DatabricksSchema/sales`
+      ! DatabricksVolume/landing: volume main.sales.landing holds 1 file and 2 folders
+        (/Volumes/main/sales/landing/2024/06/orders.csv, /Volumes/main/sales/landing/2024,
+        /Volumes/main/sales/landing/2024/06), which a delete would destroy
+        to allow it: bring the manifest back with `lifecycle.forceDestroy: true`, apply, and remove it
+          then; or empty it; or `plumb release DatabricksVolume/landing`
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 2 blocked.
+    Digest: <digest>
+    --- exit 3
+    ");
     world.sandbox.requests();
     world.plumb("apply --yes -q").code(3);
     assert_eq!(writes(&world), [""; 0]);
@@ -155,9 +224,9 @@ fn what_came_in_since_the_plan_is_not_destroyed() {
     put(&world, "june/b.csv");
     world
         .plumb("apply --yes plan.json")
-        .code(6)
-        .says("it would destroy 2 files and 1 folder")
-        .says("in the plan 1 file and 1 folder");
+        .code(4)
+        .says("it would destroy 2 files and 1 folder (")
+        .says("in the plan 1 file and 1 folder (");
     assert!(is_live(&world, "volumes/main.sales.landing"));
     // The plan is made, and what it deletes is looked at again a little later.
     world.sandbox.requests();
@@ -165,7 +234,7 @@ fn what_came_in_since_the_plan_is_not_destroyed() {
     let mut apply = world.start("apply --yes");
     apply.until("deleting DatabricksVolume/landing");
     put(&world, "june/c.csv");
-    apply.wait().code(6).says("it holds 1 file (/Volumes/main/sales/landing/june/c.csv), new since the plan");
+    apply.wait().code(4).says("it holds 1 file (/Volumes/main/sales/landing/june/c.csv), new since the plan");
     assert_eq!(writes(&world), [""; 0]);
     assert!(is_live(&world, "volumes/main.sales.landing"));
     world.plumb("apply --yes").code(0);
@@ -186,7 +255,20 @@ fn what_cannot_be_looked_into_is_not_deleted() {
         world.sandbox.fault(json!({"path": path, "status": 403, "body": body, "skip": skip, "times": times}));
     };
     refused(0, 1);
-    shows!(world.plumb("plan -q"), @"");
+    shows!(world.plumb("plan -q"), @"
+    Plan of demo for target dev, manifests at <Remove sales>
+
+    Blocked:
+      ! DatabricksSchema/sales: what is in schema main.sales cannot be told: its tables cannot be read:
+        GET
+        /api/2.1/unity-catalog/tables?catalog_name=main&schema_name=sales&omit_columns=true&omit_properties=true&max_results=0:
+        403 PERMISSION_DENIED: User does not have USE SCHEMA on Schema 'main.sales'.
+        to allow it: let plumb read it, and plan again; or `plumb release DatabricksSchema/sales`
+
+    Plan: 0 to create, 0 to update, 0 to delete. 0 unchanged. 1 blocked.
+    Digest: <digest>
+    --- exit 3
+    ");
     // Once it was planned.
     refused(1, 1);
     world.sandbox.requests();
@@ -204,10 +286,20 @@ fn a_replacement_would_destroy_as_much() {
     put(&world, "a.csv");
     world.edit(VOLUME, "name: landing\n  volume_type", "name: arrivals\n  volume_type");
     world.commit("Rename the volume");
-    shows!(world.plumb("plan -q"), @"");
+    let why = "because name cannot be changed in place";
+    world.plumb("plan").code(3).says(why).says("to keep the data, take the change of name back");
     world.edit(VOLUME, "  name: landing\nspec", "  name: landing\n  lifecycle: {forceDestroy: true}\nspec");
     world.commit("Let its files go");
-    world.plumb("plan").code(3).says("the files").says("x");
+    // In one commit with what it allows it is not applied yet.
+    world.plumb("plan").code(3).says("holds 1 file").says("which that would");
+    world.edit(VOLUME, "name: arrivals\n  volume_type", "name: landing\n  volume_type");
+    world.commit("First its files");
+    world.plumb("apply --yes").code(0);
+    world.edit(VOLUME, "name: landing\n  volume_type", "name: arrivals\n  volume_type");
+    world.commit("Then the volume");
+    world.sandbox.requests();
+    world.plumb("apply --yes").code(0).says("! destroys 1 file (/Volumes/main/sales/landing/a.csv)");
+    assert!(!is_live(&world, "volumes/main.sales.landing") && is_live(&world, "volumes/main.sales.arrivals"));
 }
 
 #[test]
@@ -217,7 +309,6 @@ fn a_release_takes_the_word_off_too() {
     world.plumb("apply --yes").code(0);
     let comment = |world: &World| world.sandbox.get("/api/2.1/unity-catalog/schemas/main.sales")["comment"].to_string();
     assert!(comment(&world).contains("force_destroy]"), "{}", comment(&world));
-    world.remove(SCHEMA);
     world.plumb("release DatabricksSchema/sales --yes").code(0);
     assert!(!comment(&world).contains("force_destroy"), "{}", comment(&world));
     // Whoever takes it over says so anew.
@@ -227,5 +318,6 @@ fn a_release_takes_the_word_off_too() {
     assert!(!comment(&world).contains("force_destroy"), "{}", comment(&world));
     seed(&world, &["main.sales.orders"]);
     world.remove(SCHEMA);
+    world.commit("Remove it");
     world.plumb("plan").code(3).says("holds 1 table (main.sales.orders), which a delete would destroy");
 }
