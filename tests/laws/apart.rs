@@ -20,6 +20,11 @@ fn changed(live: &Value) -> Option<Value> {
             let somebody = json!({ "user_name": "somebody@example.com", "permission_level": level });
             items.iter().cloned().chain([somebody]).collect()
         }
+        Value::Array(items) if items.iter().all(|item| item.get("privileges").is_some()) => {
+            let privileges = items.first()?["privileges"].clone();
+            let somebody = json!({ "principal": "somebody@example.com", "privileges": privileges });
+            items.iter().cloned().chain([somebody]).collect()
+        }
         Value::Array(items) => items.iter().cloned().chain([json!({ "pypi": { "package": "somebodys" } })]).collect(),
         Value::Object(map) => {
             let mut map = map.clone();

@@ -4,9 +4,9 @@
 use crate::fixtures;
 use crate::world::{self, Files, PROJECT, TARGET, World};
 use plumb::observe;
-use plumb_core::kinds::{self, MarkPlace};
+use plumb_core::kinds::{self, Kind, MarkPlace};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::Action;
+use plumb_core::plan::{Action, LiveObject};
 use plumb_core::plan::outcome::Ended;
 use plumb_core::render;
 use plumb_model::address::Address;
@@ -125,6 +125,20 @@ fn elsewhere(title: &str) -> Files {
         for document in &mut documents {
             let kind = kinds::find(document["kind"].as_str().unwrap()).unwrap();
             let name = document["metadata"]["name"].as_str().unwrap().to_owned();
+            // Names of Unity Catalog are made of several members, and storage is of one location alone.
+            if !kind.is_always_read() && document["spec"].get("name").is_some() {
+                let prefix = title.replace(' ', "-");
+                for member in ["name", "schema_name"] {
+                    let text = document["spec"][member].as_str().filter(|text| *text != "default");
+                    if let Some(new) = text.map(|text| format!("{prefix}-{text}")) {
+                        document["spec"][member] = json!(new);
+                    }
+                }
+                if let Some(url) = document["spec"]["url"].as_str() {
+                    document["spec"]["url"] = json!(url.replace("://", &format!("://{prefix}-")));
+                }
+                continue;
+            }
             // What Airflow takes for an id has no spaces.
             let title = if kind.system() == System::Airflow { title.replace(' ', "-") } else { format!("{title} ") };
             document["spec"][kind.title()] = json!(format!("{title}{name}"));
@@ -215,13 +229,15 @@ async fn import(world: &World) -> (Files, BTreeMap<String, String>) {
     let mut known = BTreeMap::new();
     let all: Vec<_> =
         kinds::objects().iter().flat_map(|kind| live.of(kind.name()).iter().map(move |f| (*kind, f))).collect();
+    let is_peoples = |kind: &dyn Kind, found: &LiveObject| kind.platforms_own(&found.seen.whole()).is_none();
+    let all: Vec<_> = all.into_iter().filter(|(kind, found)| is_peoples(*kind, found)).collect();
     for (i, (kind, found)) in all.iter().enumerate() {
         let address = Address { kind: kind.name().to_owned(), name: format!("import-{i}") };
         known.insert(found.seen.id.clone(), address);
     }
     let (mut files, mut env) = (Files::new(), BTreeMap::new());
     for (kind, found) in all {
-        let wanted = json!({ "libraries": [{}], "permissions": [{}] });
+        let wanted = json!({ "libraries": [{}], "permissions": [{}], "grants": [{}] });
         let whole = observe::finish(&world.services(), kind, found, &wanted).await.unwrap().found;
         let name = &known[&found.seen.id].name;
         let manifest =

@@ -67,6 +67,8 @@ pub mod databricks {
     pub mod undeclared;
     mod unity;
     pub mod unity_grants;
+    #[cfg(test)]
+    mod unity_tests;
 }
 
 pub mod airflow {

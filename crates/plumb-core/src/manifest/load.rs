@@ -8,7 +8,7 @@ use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
     Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Project, Removal, Request, Resource, Target,
-    Vault, Warning, accept::accept, adopt, checks, code_check, develop, patch, price_books, refs, stands_on,
+    Vault, Warning, accept::accept, adopt, checks, code_check, develop, overlaps, patch, price_books, refs, stands_on,
     teardown_guard, waves,
 };
 use crate::code::CodeFolder;
@@ -293,6 +293,7 @@ fn run(
         stands_on::link(&mut resources, &derived);
     }
     checks::live_names(&resources, problems);
+    overlaps::storages(&resources, problems);
     adopt::once(&resources, problems);
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);

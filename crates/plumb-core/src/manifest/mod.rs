@@ -253,6 +253,7 @@ mod late_cutovers;
 mod load;
 mod log_delivery;
 mod once;
+mod overlaps;
 mod patch;
 mod price_books;
 mod project;

@@ -102,7 +102,7 @@ fn seen(location: &Value) -> Result<Observed, Unreadable> {
     let id = location.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
     let refuse = |why: &str| Unreadable::of(&DatabricksExternalLocation, id, Some(location), why);
     let id = id.ok_or_else(|| refuse("it has no name"))?;
-    Ok(Observed { id: id.to_owned(), spec: location.clone(), facts: unity::facts(location), ..Observed::default() })
+    Ok(Observed { id: id.to_owned(), spec: location.clone(), facts: json!({}), ..Observed::default() })
 }
 
 /// The call that sets a member which only an update takes, if the step asks for it.

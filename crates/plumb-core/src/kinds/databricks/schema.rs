@@ -26,7 +26,9 @@ use std::sync::LazyLock;
         "catalog_type": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "created_at": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "created_by": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
+        "effective_auto_maintenance_flag": "seen in answers of real workspaces, in no request of the SDKs",
         "effective_predictive_optimization_flag": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
+        "enable_auto_maintenance": "seen in answers of real workspaces, in no request of the SDKs; it stands for enable_predictive_optimization",
         "metastore_id": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "schema_id": "databricks-sdk-py catalog.SchemaInfo: in answers, in no request",
         "securable_kind": "seen in answers of real workspaces, in no request of the SDKs",
@@ -109,7 +111,7 @@ pub(super) fn seen(schema: &Value) -> Result<Observed, Unreadable> {
     let Some(id) = id.clone() else { return Err(refuse("it has no full_name".into())) };
     let mut spec = schema.clone();
     spec[FULL_NAME] = json!(id);
-    Ok(Observed { id, spec, facts: unity::facts(schema), ..Observed::default() })
+    Ok(Observed { id, spec, facts: json!({}), ..Observed::default() })
 }
 
 /// The properties that the service set by itself and the manifest does not name.

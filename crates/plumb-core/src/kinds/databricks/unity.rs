@@ -1,11 +1,11 @@
 //! What the objects of Unity Catalog have in common: how they are named, where they are stored, what is read of them.
 
-use crate::kinds::{Findings, Mark, MarkPlace, Observed, Told, Unreadable, Whose, reading};
+use crate::kinds::{Findings, MarkPlace, Observed, Told, Unreadable, Whose, reading};
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::Read;
 use plumb_model::text::{percent_encoded, shortened};
 use plumb_model::yaml::is_deferred;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Where all of Unity Catalog's API is.
 pub const API: &str = "/api/2.1/unity-catalog";
@@ -53,12 +53,6 @@ pub fn full_name(spec: &Value, parts: &[&str]) -> Option<String> {
     let parts: Option<Vec<&str>> =
         parts.iter().map(|part| spec.get(part)?.as_str().filter(|p| !p.is_empty())).collect();
     parts.map(|parts| parts.join("."))
-}
-
-/// What a kind's calls need to know of a live object besides its spec.
-pub fn facts(raw: &Value) -> Value {
-    let mark: Option<Mark> = MARK.take(&mut raw.clone());
-    json!({ "force_destroy": mark.is_some_and(|mark| mark.force_destroy) })
 }
 
 /// Takes the live address of storage for the wanted one where they differ by a slash at the end: the service takes it away

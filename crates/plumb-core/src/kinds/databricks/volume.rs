@@ -105,7 +105,7 @@ fn seen(volume: &Value) -> Result<Observed, Unreadable> {
     let Some(id) = id.clone() else { return Err(refuse("it has no full_name".into())) };
     let mut spec = volume.clone();
     spec[FULL_NAME] = json!(id);
-    Ok(Observed { id, spec, facts: unity::facts(volume), ..Observed::default() })
+    Ok(Observed { id, spec, facts: json!({}), ..Observed::default() })
 }
 
 /// The folder of a volume's files.
