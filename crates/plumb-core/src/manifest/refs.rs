@@ -209,7 +209,8 @@ impl Resolver<'_, '_> {
             Some(Node { span: spec.span, tree: Tree::Str(text) })
         };
         let derived = if set.is_none() { derived() } else { None };
-        if derived.is_some() {
+        // What that follows from in its turn is its own affair.
+        if derived.is_some() && self.running.is_empty() {
             self.derived.insert(at.address.clone());
         }
         let Some(node) = set.or(derived.as_ref()) else {
