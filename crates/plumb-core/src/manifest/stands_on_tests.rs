@@ -223,7 +223,7 @@ fn an_attribute_that_follows_from_a_manifest_can_be_referred_to() {
 }
 
 fn job_with_schema(text: &str) -> String {
-    [thing("Schema", "sales", SCHEMA), job(text)].concat()
+    [thing("Schema", "sales", SCHEMA), job(&format!("\"{text}\""))].concat()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::kinds::{Observed, ThingKind};
 use crate::plan::worked::counted;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn address(index: usize) -> Address {
     Address { kind: "DatabricksJob".into(), name: format!("job-{index:05}") }
@@ -147,7 +147,10 @@ fn by_names(all: &[(Action, Value)]) -> (Vec<Vec<usize>>, usize) {
         let kind = |name: &str| if name.matches('.').count() == 2 { ThingKind::Volume } else { ThingKind::Schema };
         name.map(|name| NamedThing::new(kind(name), name)).into_iter().collect()
     };
-    let names = |_: &str, spec: &Value| ObjectNames { provides: things(spec, "is"), needs: things(spec, "in") };
+    let names = |_: &str, live: &LiveObject| {
+        let spec = live.seen.spec();
+        ObjectNames { provides: things(&spec, "is"), needs: things(&spec, "in") }
+    };
     let ((), work) = counted(Work::Links, || link_by(&mut changes, &touched, &names));
     let place = |of: &Address| (0..all.len()).find(|index| address(*index) == *of);
     (changes.iter().map(|c| c.depends_on.iter().filter_map(place).collect()).collect(), work)
