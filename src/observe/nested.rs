@@ -26,7 +26,8 @@ pub(super) async fn list(
     scope: &Scope,
 ) -> Result<NestedListing, ServiceError> {
     let first = ask(services, listing.first(scope)).await?;
-    let then = ask(services, listing.then(scope, &first)).await?;
+    let mut then = ask(services, listing.then(scope, &first)).await?;
+    then.extend(ask(services, listing.last(scope, &then)).await?);
     let objects = kind.legible(listing.parse(scope, &first, &then));
     Ok(NestedListing { objects, missing: listing.missing(&first, &then) })
 }

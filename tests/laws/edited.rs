@@ -43,6 +43,9 @@ pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
         "DatabricksCluster" => ("clusters", "cluster_id"),
         "DatabricksClusterPolicy" => ("policies", "policy_id"),
         "DatabricksInstancePool" => ("instance_pools", "instance_pool_id"),
+        "DatabricksSchema" => ("schemas", "full_name"),
+        "DatabricksVolume" => ("volumes", "full_name"),
+        "DatabricksExternalLocation" => ("external_locations", "name"),
         "AirflowConnection" => ("connections", "connection_id"),
         "AirflowVariable" => ("variables", "key"),
         "AirflowPool" => ("pools", "name"),
@@ -58,6 +61,10 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
         return;
     }
     let (list, id) = place(kind);
+    // Those of Unity Catalog have members of one name.
+    if call.path.contains("/unity-catalog/") && !call.path.contains(&format!("/unity-catalog/{}", list.replace('_', "-"))) {
+        return;
+    }
     if let Some(rows) = body.get_mut(list).and_then(Value::as_array_mut) {
         rows.iter_mut().for_each(&mut see);
     } else if body.get(id).is_some() && !call.path.contains("permissions") && !call.path.contains("libraries") {
@@ -91,6 +98,7 @@ pub fn refusal(call: &Call, status: u16) -> ServiceError {
 pub fn is_detail(call: &Call) -> bool {
     call.system == System::Databricks
         && (call.path.contains("/permissions/")
+            || call.path.contains("/unity-catalog/permissions/")
             || call.path.contains("cluster-status")
             || call.path.ends_with("/jobs/get")
             || call.query.iter().any(|(name, _)| name == "filter_by.is_pinned"))

@@ -459,7 +459,8 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
         "metadata": { "name": project },
         "spec": {
             "manifests": ["manifests"],
-            "targets": { target: { "sandbox": true, "default": true } },
+            // What the last manifest of a kind made is found where the target says that there may be any.
+            "targets": { target: { "sandbox": true, "default": true, "databricks": { "catalogs": ["main"] } } },
             "env": names,
         },
     });
@@ -493,6 +494,9 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         "DatabricksCluster" => ("clusters", "effective"),
         "DatabricksClusterPolicy" => ("policies", ""),
         "DatabricksInstancePool" => ("instance_pools", ""),
+        "DatabricksSchema" => ("schemas", ""),
+        "DatabricksVolume" => ("volume_objects", ""),
+        "DatabricksExternalLocation" => ("external_locations", ""),
         other => panic!("say here where the sandbox keeps the objects of {other}"),
     };
     let folder = state["databricks"][folder].as_object_mut().unwrap();

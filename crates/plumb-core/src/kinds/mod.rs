@@ -7,6 +7,7 @@ mod called;
 pub(crate) mod circle;
 mod contents;
 pub mod cutover;
+pub mod entries;
 mod findings;
 mod form_hints;
 pub mod impact;
@@ -23,12 +24,15 @@ pub mod teardown;
 pub mod teardown_spec;
 
 pub mod databricks {
-    //! Databricks workspaces: jobs, clusters, cluster policies, instance pools.
+    //! Databricks workspaces: jobs, clusters, cluster policies, instance pools; Unity Catalog: schemas, volumes, locations.
     // kinds: one file each
     pub mod cluster;
+    pub mod external_location;
     pub mod job;
     pub mod policy;
     pub mod pool;
+    pub mod schema;
+    pub mod volume;
     // their parts, and what several kinds share
     pub mod access;
     pub mod ai_functions;
@@ -46,6 +50,7 @@ pub mod databricks {
     pub mod job_parts;
     pub mod libraries;
     mod limits;
+    pub mod location_parts;
     pub mod notifications;
     pub(crate) mod own_clusters;
     mod permissions;
@@ -60,6 +65,8 @@ pub mod databricks {
     pub mod tasks;
     pub mod triggers;
     pub mod undeclared;
+    mod unity;
+    pub mod unity_grants;
 }
 
 pub mod airflow {
@@ -133,8 +140,11 @@ const ALL: &[&dyn Kind] = &[
     &airflow::variable::AirflowVariable,
     &databricks::cluster::DatabricksCluster,
     &databricks::policy::DatabricksClusterPolicy,
+    &databricks::external_location::DatabricksExternalLocation,
     &databricks::pool::DatabricksInstancePool,
     &databricks::job::DatabricksJob,
+    &databricks::schema::DatabricksSchema,
+    &databricks::volume::DatabricksVolume,
     &emr::cluster::EmrCluster,
     &emr::security::EmrSecurityConfiguration,
     &emr::application::EmrServerlessApplication,

@@ -62,6 +62,11 @@ pub trait Nested: Sync {
     fn then(&self, _scope: &Scope, _first: &[Told]) -> Vec<Read> {
         Vec::new()
     }
+    /// Those that follow from the second ones: volumes, where which schemas there are follows from which catalogs there are. What
+    /// they gave is told to [`Nested::parse`] beside the second ones.
+    fn last(&self, _scope: &Scope, _then: &[Told]) -> Vec<Read> {
+        Vec::new()
+    }
     /// The objects. A place that has to be looked into and refuses is something unread, which may be any object.
     fn parse(&self, scope: &Scope, first: &[Told], then: &[Told]) -> Vec<Result<Observed, Unreadable>>;
     /// The things that the answers say are not there: the schema whose volumes were asked for, and [`Answered::Gone`]. What is
