@@ -7,6 +7,7 @@ mod called;
 mod circle;
 mod contents;
 pub mod cutover;
+pub mod entries;
 mod findings;
 mod form_hints;
 pub mod impact;

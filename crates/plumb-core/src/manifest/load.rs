@@ -14,6 +14,7 @@ use super::{
 use crate::code::CodeFolder;
 use crate::detect;
 use crate::kinds::Kind;
+use crate::kinds::entries::{self, SpecPart};
 use crate::kinds::teardown::{self, TeardownManifest};
 use plumb_model::yaml::{Files, Guesser, Node, Packed, Problem, Problems, Span, Tree, read_partly};
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,6 +198,7 @@ fn run(
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
+        entries::lift_whole(&mut spec, document.kind.rules(), problems);
         accept(&mut spec, document.kind.rules(), files, &mut noted);
         for (member, value) in document.kind.assumed(&document.address.name, &spec) {
             develop::assume(&mut spec, member, value);
@@ -444,14 +446,18 @@ impl Documents<'_> {
     fn merge(&mut self, problems: &mut Problems) {
         for (address, patches) in std::mem::take(&mut self.patches) {
             let Some(document) = self.list.get_mut(&address) else { continue };
+            let rules = document.kind.rules();
             let mut spec = document.spec.node();
+            entries::lift(&mut spec, rules, SpecPart::Manifest, problems);
             for ReadDocument { mut node, spec: changes, decisions } in patches {
                 if let Some(changes) = part(&mut node, "metadata") {
                     let metadata = std::mem::replace(&mut document.metadata, node);
                     document.metadata = patch::merge_plain(metadata, changes, problems);
                 }
                 if let Some(changes) = changes.filter(|changes| !changes.is_null()) {
-                    spec = patch::merge(spec, changes.node(), document.kind.rules(), problems);
+                    let mut changes = changes.node();
+                    entries::lift(&mut changes, rules, SpecPart::Patch, problems);
+                    spec = patch::merge(spec, changes, rules, problems);
                 }
                 document.decisions.extend(decisions);
             }

@@ -14,15 +14,16 @@ use super::selection::Selection;
 use super::unknown::{self, UnknownMembers};
 use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
-    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, code, cutover, finish, foreign, held,
-    missing_systems, normal, order, orphans, references, unreadable,
+    Action, Blocked, Change, ChangeOrigin, FieldChange, Guard, Op, Plan, PlanFormat, code, cutover, finish, foreign,
+    held, missing_systems, normal, order, orphans, references, unreadable,
 };
 use crate::cutover::waves;
+use crate::kinds::entries::is_additive;
 use crate::kinds::{Impact, ImpactClass, Kind, Observed, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
 use plumb_model::call::System;
-use plumb_model::schema::{self, Path};
+use plumb_model::schema::{self, Path, mode_member};
 use plumb_model::secrets::Vault;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -199,7 +200,10 @@ fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource
         .flatten()
         .map(|(key, value)| {
             let path = Path::default().key(key);
-            sources.field(&path, Op::Add, None, Some(value.clone()))
+            let field = sources.field(&path, Op::Add, None, Some(value.clone()));
+            // A mode is shown as it is written.
+            let moded = rules.moded().iter().find(|member| mode_member(member) == *key);
+            FieldChange { path: moded.map_or(field.path, |member| format!("{member}.mode")), ..field }
         })
         .collect();
     let origin = match context.input.baselines.get(&resource.address) {
@@ -371,7 +375,11 @@ fn change(context: &PlanContext<'_>, resource: &Resource, action: Action, step: 
     let mut impacts = kind.impact(if action == Action::Replace { &delete } else { step });
     impacts.extend(kind.run_now(step).map(|run| ImpactClass::StartsRun.says(run.what)));
     let (impacts, disrupts) = Impact::split(impacts);
+    let is_whole = step.live.is_none() || action == Action::Replace;
+    let is_added = |member: &&String| is_additive(step.body, member) && (is_whole || step.changes(member));
+    let additive = kind.rules().moded().iter().filter(is_added).cloned().collect();
     Ok(Change {
+        additive,
         title: title(resource, step).to_owned(),
         impacts,
         disrupts,

@@ -51,6 +51,10 @@ pub(super) fn of_change(change: &Change, workspace: Option<&str>, key: Option<&s
     if let (Some(step), Some(parts)) = (change.code.as_deref(), effect.as_array_mut()) {
         parts.push(of_code(step));
     }
+    // What is added to a list and what is all of it are two things, whatever else is the same.
+    if let (false, Some(parts)) = (change.additive.is_empty(), effect.as_array_mut()) {
+        parts.push(json!({ "additive": change.additive }));
+    }
     format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
 }
 

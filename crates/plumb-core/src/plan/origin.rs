@@ -2,6 +2,7 @@
 
 use super::ChangeOrigin;
 use super::compare::masked_alike;
+use crate::kinds::entries::is_additive;
 use plumb_model::schema;
 use plumb_model::schema::{Path, Rules, Unset};
 use serde_json::Value;
@@ -81,6 +82,21 @@ impl NormalBaseline {
         let Some(since) = &self.since else { return Told::unsure() };
         let mut applied = std::iter::once(&self.spec).chain(since);
         let mut said = Vec::new();
+        // An additive list left alone whatever it did not name.
+        let is_silent = |spec: &Value| is_additive(spec, member) && schema::find(rules, spec, path).is_none();
+        let silent = applied.clone().filter(|spec| is_silent(spec)).count();
+        if silent == since.len() + 1 {
+            let explanation = want.is_none().then(|| "the list was additive before".to_owned());
+            return Told { origin: Some(ChangeOrigin::Manifest), explanation };
+        }
+        if silent > 0 {
+            let explanation = if want.is_none() {
+                "the list was additive before: not applied yet, or added live"
+            } else {
+                "not applied yet, or undone live"
+            };
+            return Told { origin: None, explanation: Some(explanation.into()) };
+        }
         // A manifest that said nothing of it left alone what was live.
         if !applied.all(|spec| {
             said.push(schema::find(rules, spec, path).cloned());

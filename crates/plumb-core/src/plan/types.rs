@@ -159,6 +159,9 @@ pub struct Change {
     pub cost: Option<RunCostChange>,
     /// In the order in which the manifest has them, then those that no line of it has.
     pub fields: Vec<FieldChange>,
+    /// The lists among what changes of which the manifest only says some entries: what others added to them stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additive: Vec<String>,
     /// Changes that have to be done first.
     pub depends_on: Vec<Address>,
     /// The former address, of a move.
@@ -212,6 +215,7 @@ impl Change {
             decisions: Vec::new(),
             cost: None,
             fields: Vec::new(),
+            additive: Vec::new(),
             depends_on: Vec::new(),
             moved_from: None,
             source: None,

@@ -1,20 +1,27 @@
 //! Reading and writing the ACL of an object: the permissions API, the same for every kind.
 
-use crate::kinds::{Details, Observed, Step, Verb, reading};
+use crate::kinds::{Details, Observed, Step, Verb, entries, reading};
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::Read;
 use serde_json::{Value, json};
 
 const PRINCIPALS: [&str; 3] = ["user_name", "group_name", "service_principal_name"];
+/// The member of the spec.
+const MEMBER: &str = "permissions";
 
 /// The read of an object's ACL; `object` is `jobs`, `clusters`, `instance-pools` or `cluster-policies`.
 pub fn read(object: &str, id: &str) -> Read {
     Read::single(Call::get(System::Databricks, format!("/api/2.0/permissions/{object}/{id}")))
 }
 
-/// Whether a manifest declares an ACL: only then is it read, for each object costs a request.
+/// Whether a manifest declares an ACL: only then is it read, for each object costs a request. An additive one without entries
+/// declares nothing.
 pub fn declared(wanted: Option<&Value>) -> bool {
-    wanted.and_then(|w| w.get("permissions")).and_then(Value::as_array).is_some()
+    let list = |spec: &Value| {
+        let list = spec.get(MEMBER).and_then(Value::as_array)?;
+        Some(!list.is_empty() || !entries::is_additive(spec, MEMBER))
+    };
+    wanted.and_then(list).unwrap_or_default()
 }
 
 /// Puts the direct entries of an ACL into the spec, if the manifest declares any. Inherited ones belong to the folder or
@@ -24,6 +31,9 @@ pub fn declared(wanted: Option<&Value>) -> bool {
 /// provider, permissions: both are added to every write and dropped from every read). Where the manifest does not name
 /// them they are set aside, in `facts.kept_acl`, and sent along with the next write. An entry that cannot be read is not
 /// passed over: a write replaces the whole list, and would take it away.
+///
+/// Of an additive list only the entries of those are read that the manifest names: all others are left as they are, and what
+/// they may do need not even be understood.
 pub fn complete<'d>(
     seen: &mut Observed,
     wanted: Option<&Value>,
@@ -35,7 +45,18 @@ pub fn complete<'d>(
     let page = reading::next(details, "its permissions")?.first().unwrap_or(&Value::Null);
     let unreadable = |why: String| format!("its permissions cannot be read: {why}");
     let list = reading::list(page, "access_control_list").map_err(unreadable)?;
-    let wants = wanted.and_then(|w| w.get("permissions")).and_then(Value::as_array).cloned().unwrap_or_default();
+    let wanted = wanted.unwrap_or(&Value::Null);
+    let wants = wanted.get(MEMBER).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if entries::is_additive(wanted, MEMBER) {
+        // One without a principal may be anybody's.
+        if list.iter().any(|entry| principal(entry).is_none()) {
+            return Err(unreadable("an entry names nobody".into()));
+        }
+        let named = entries::keep_named(list.to_vec(), wanted, MEMBER, key);
+        let entries = named.iter().filter_map(|entry| additive_entry(entry, wants).transpose());
+        seen.spec[MEMBER] = entries.collect::<Result<_, _>>().map_err(unreadable)?;
+        return Ok(());
+    }
     let me = seen.facts.get("me").and_then(Value::as_str).map(str::to_lowercase);
     let (mut entries, mut kept) = (Vec::new(), Vec::new());
     for entry in list {
@@ -61,9 +82,26 @@ pub fn complete<'d>(
         }
         if unasked { kept.push(own) } else { entries.push(own) }
     }
-    seen.spec["permissions"] = Value::Array(entries);
+    seen.spec[MEMBER] = Value::Array(entries);
     seen.facts["kept_acl"] = Value::Array(kept);
     Ok(())
+}
+
+/// What an entry of the ACL is in the spec, where the manifest names its principal and it gives a level by itself.
+fn additive_entry(entry: &Value, wants: &[Value]) -> Result<Option<Value>, String> {
+    let Some((principal, name)) = principal(entry) else { return Ok(None) };
+    let Some(level) = direct(entry)? else { return Ok(None) };
+    // The owner may do everything: to let them manage the object asks for nothing more.
+    let is_asked = wants.iter().any(|want| principal_is(want, name) && manages(want));
+    let level = if level == "IS_OWNER" && is_asked { "CAN_MANAGE" } else { level };
+    Ok(Some(json!({ principal: name, "permission_level": level })))
+}
+
+/// Whom an entry is about. Of users and service principals the case of letters means nothing (Terraform provider,
+/// permissions: issues 5183, 5757).
+fn key(entry: &Value) -> Option<String> {
+    let (principal, name) = principal(entry)?;
+    Some(format!("{principal} {}", if principal == "group_name" { name.to_owned() } else { name.to_lowercase() }))
 }
 
 /// The level that an entry gives by itself, if it does.
@@ -93,10 +131,19 @@ fn manages(entry: &Value) -> bool {
     entry.get("permission_level") == Some(&json!("CAN_MANAGE"))
 }
 
-/// The call that writes the ACL, if the step asks for one.
+/// The call that writes the ACL, if the step asks for one. Of an additive list it says what differs and nothing else: PATCH
+/// leaves what it does not name as it is (databricks-sdk-py iam.PermissionsAPI.update), and says the same however often it
+/// is sent.
 pub fn calls(object: &str, step: &Step<'_>) -> Option<Call> {
     let path = format!("/api/2.0/permissions/{object}/{}", step.id());
-    let mut list = step.body.get("permissions").and_then(Value::as_array).cloned().unwrap_or_default();
+    if entries::is_additive(step.body, MEMBER) {
+        let level = |entry: &Value| entry.get("permission_level").cloned();
+        let list = entries::differing(step, MEMBER, |want, live| key(want) == key(live) && level(want) == level(live));
+        let is_asked = !list.is_empty() && (step.verb == Verb::Create || step.changes(MEMBER));
+        let body = json!({ "access_control_list": list });
+        return is_asked.then(|| Call::set(System::Databricks, Method::Patch, path, body));
+    }
+    let mut list = step.body.get(MEMBER).and_then(Value::as_array).cloned().unwrap_or_default();
     let names_owner = list.iter().any(|e| e.get("permission_level") == Some(&json!("IS_OWNER")));
     match step.verb {
         Verb::Create if list.is_empty() => None,
@@ -104,7 +151,7 @@ pub fn calls(object: &str, step: &Step<'_>) -> Option<Call> {
         Verb::Create if !names_owner => {
             Some(Call::set(System::Databricks, Method::Patch, path, json!({ "access_control_list": list })))
         }
-        Verb::Update if !step.changes("permissions") => None,
+        Verb::Update if !step.changes(MEMBER) => None,
         Verb::Create | Verb::Update => {
             let kept = step.live.and_then(|l| l.facts.get("kept_acl")).and_then(Value::as_array);
             for own in kept.into_iter().flatten() {
@@ -120,13 +167,4 @@ pub fn calls(object: &str, step: &Step<'_>) -> Option<Call> {
         }
         Verb::Delete => None,
     }
-}
-
-/// A spec without the members that are written by calls of their own.
-pub fn without(spec: &Value, members: &[&str]) -> Value {
-    let mut body = spec.clone();
-    if let Value::Object(map) = &mut body {
-        map.retain(|k, _| !members.contains(&k.as_str()));
-    }
-    body
 }

@@ -8,6 +8,7 @@ use super::{
     undeclared::is_absent,
 };
 use super::{grants, limits, permissions};
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
     reading,
@@ -93,7 +94,7 @@ pub struct InstancePoolSpec {
         "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
-    pub permissions: Option<Vec<Grant<PoolLevel>>>,
+    pub permissions: Option<EntryList<Grant<PoolLevel>>>,
 }
 
 /// An instance pool: Instance Pools API 2.0.
@@ -180,7 +181,7 @@ impl Kind for DatabricksInstancePool {
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
-        let body = permissions::without(step.body, &["permissions"]);
+        let body = entries::without(step.body, &["permissions"]);
         let mut calls = Vec::new();
         match step.verb {
             Verb::Create => {
