@@ -43,6 +43,7 @@ pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
         "DatabricksCluster" => ("clusters", "cluster_id"),
         "DatabricksClusterPolicy" => ("policies", "policy_id"),
         "DatabricksInstancePool" => ("instance_pools", "instance_pool_id"),
+        "DatabricksSecretScope" => ("scopes", "name"),
         "AirflowConnection" => ("connections", "connection_id"),
         "AirflowVariable" => ("variables", "key"),
         "AirflowPool" => ("pools", "name"),
@@ -92,6 +93,7 @@ pub fn is_detail(call: &Call) -> bool {
     call.system == System::Databricks
         && (call.path.contains("/permissions/")
             || call.path.contains("cluster-status")
+            || call.path.ends_with("/secrets/acls/list")
             || call.path.ends_with("/jobs/get")
             || call.query.iter().any(|(name, _)| name == "filter_by.is_pinned"))
 }
