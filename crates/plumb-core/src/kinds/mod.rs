@@ -32,6 +32,7 @@ pub mod databricks {
     pub mod policy;
     pub mod pool;
     pub mod schema;
+    pub mod secret_scope;
     pub mod volume;
     // their parts, and what several kinds share
     pub mod access;
@@ -59,6 +60,8 @@ pub mod databricks {
     pub mod report_tasks;
     #[cfg(test)]
     mod rules_tests;
+    mod secret_check;
+    pub mod secret_mark;
     pub mod storage;
     mod task_check;
     pub mod task_types;
@@ -144,6 +147,7 @@ const ALL: &[&dyn Kind] = &[
     &databricks::pool::DatabricksInstancePool,
     &databricks::job::DatabricksJob,
     &databricks::schema::DatabricksSchema,
+    &databricks::secret_scope::DatabricksSecretScope,
     &databricks::volume::DatabricksVolume,
     &emr::cluster::EmrCluster,
     &emr::security::EmrSecurityConfiguration,
@@ -377,6 +381,16 @@ pub trait Kind: Send + Sync + 'static {
     fn read_one(&self, id: &str) -> Vec<Read>;
     /// The object, out of the pages of [`Kind::read_one`]'s reads. Callers use `observe_one`.
     fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable>;
+    /// The same, where no answer says which object it is of.
+    fn parse_one_of(&self, _id: &str, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        self.parse_one(pages)
+    }
+    /// Whether an object without a mark may be what an apply left that ended between the call that makes the object and the
+    /// one that marks it: it has nothing in it that anybody could lose. One that has the name of a manifest without an object
+    /// is then that manifest's. Only for services whose create call has no place for a mark, and that know objects by names.
+    fn is_blank(&self, _seen: &Observed) -> bool {
+        false
+    }
     /// How many objects are on a page of [`Kind::list`]'s one read by tokens, where a row shows what a write came to as well
     /// as [`Kind::read_one`] does once [`Kind::details`] asks for nothing more: many writes are then verified by pages. `None`:
     /// each is verified by itself, at once, as it has to be where others are compared by what the object supplies.
@@ -518,8 +532,8 @@ impl dyn Kind + '_ {
     }
 
     /// One live object, out of the pages of [`Kind::read_one`]'s reads; unreadable without a readable mark and name.
-    pub fn observe_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
-        self.parse_one(pages).and_then(|seen| reading::legible(self, seen))
+    pub fn observe_one(&self, id: &str, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        self.parse_one_of(id, pages).and_then(|seen| reading::legible(self, seen))
     }
 
     /// The other tool that manages the object, where the object or its tags say so.
