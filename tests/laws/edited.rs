@@ -63,7 +63,9 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
     }
     let (list, id) = place(kind);
     // Those of Unity Catalog have members of one name.
-    if call.path.contains("/unity-catalog/") && !call.path.contains(&format!("/unity-catalog/{}", list.replace('_', "-"))) {
+    if call.path.contains("/unity-catalog/")
+        && !call.path.contains(&format!("/unity-catalog/{}", list.replace('_', "-")))
+    {
         return;
     }
     if let Some(rows) = body.get_mut(list).and_then(Value::as_array_mut) {

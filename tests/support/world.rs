@@ -539,7 +539,8 @@ fn scopes(state: &mut Value) -> impl Iterator<Item = (String, &mut Value)> {
 
 /// The keys of a scope as the sandbox keeps it.
 fn keys(scope: &Value) -> Vec<ListedKey> {
-    let key = |(key, secret): (&String, &Value)| ListedKey { key: key.clone(), updated: secret["updated"].as_i64().unwrap() };
+    let key =
+        |(key, secret): (&String, &Value)| ListedKey { key: key.clone(), updated: secret["updated"].as_i64().unwrap() };
     scope["secrets"].as_object().unwrap().iter().map(key).collect()
 }
 

@@ -220,6 +220,9 @@ fn an_attribute_that_follows_from_a_manifest_can_be_referred_to() {
     // Also where nothing else of the text says so: a table of a schema.
     let table = job_with_schema("${resources.Schema.sales.full_name}.orders");
     assert_eq!(ties(&table), ["etl: ~sales", "sales: "]);
+    // So does the name that others know it by, and no other field.
+    assert_eq!(ties(&job_with_schema("${resources.Schema.sales.name}")), ["etl: ~sales", "sales: "]);
+    assert_eq!(ties(&job_with_schema("${resources.Schema.sales.within}")), ["etl: ", "sales: "]);
 }
 
 fn job_with_schema(text: &str) -> String {

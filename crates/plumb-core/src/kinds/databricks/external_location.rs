@@ -246,7 +246,10 @@ impl Kind for DatabricksExternalLocation {
     fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
             Verb::Update if step.changes("url") => {
-                vec![ImpactClass::BreaksUsers.says("what is read and written below the old address no longer has access")]
+                vec![
+                    ImpactClass::BreaksUsers
+                        .says("what is read and written below the old address no longer has access"),
+                ]
             }
             Verb::Update if step.changes("credential_name") || step.changes("read_only") => {
                 vec![ImpactClass::ReachesOthers.says("holds for every table and volume below its address")]

@@ -121,7 +121,11 @@ impl FileEventQueue {
         match set.as_slice() {
             [] if findings.is_whole(at) => findings.at(at, "no queue is named", "expected exactly one of its members"),
             [_, (second, ..), ..] => {
-                findings.at(format!("{at}.{second}"), "a location has one queue", "expected exactly one of the members");
+                findings.at(
+                    format!("{at}.{second}"),
+                    "a location has one queue",
+                    "expected exactly one of the members",
+                );
             }
             _ => {}
         }

@@ -4,8 +4,8 @@ use super::unity::{self, API, FULL_NAME, MARK};
 use super::unity_grants::{self, GRANTS, SchemaPrivilege, UnityGrant};
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
-    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope, SpecType,
-    Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
+    SpecType, Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
@@ -232,9 +232,9 @@ impl Kind for DatabricksSchema {
         let Some((catalog, schema)) = seen.id.split_once('.') else { return Vec::new() };
         let of = [("catalog_name", catalog), ("schema_name", schema)];
         let light = [&of[..], &[("omit_columns", "true"), ("omit_properties", "true")]].concat();
-        let all = INSIDE.iter().map(|(collection, ..)| {
-            unity::listing(collection, if *collection == "tables" { &light } else { &of })
-        });
+        let all = INSIDE
+            .iter()
+            .map(|(collection, ..)| unity::listing(collection, if *collection == "tables" { &light } else { &of }));
         all.collect()
     }
 
@@ -262,8 +262,7 @@ impl Kind for DatabricksSchema {
                 if let Value::Object(map) = &mut body {
                     map.remove(FULL_NAME);
                 }
-                let mut calls =
-                    vec![Call::create(System::Databricks, format!("{API}/{OBJECTS}"), body, "/full_name")];
+                let mut calls = vec![Call::create(System::Databricks, format!("{API}/{OBJECTS}"), body, "/full_name")];
                 calls.extend(apart(step, "enable_predictive_optimization"));
                 calls.extend(unity_grants::call(SECURABLE, step.id(), step));
                 // Whoever made it owns it until now, and may do all of the above.
@@ -290,7 +289,9 @@ impl Kind for DatabricksSchema {
 
     fn impact(&self, step: &Step<'_>) -> Vec<Impact> {
         match step.verb {
-            Verb::Delete => vec![ImpactClass::BreaksUsers.says("what names it or what is in it fails, and its grants go")],
+            Verb::Delete => {
+                vec![ImpactClass::BreaksUsers.says("what names it or what is in it fails, and its grants go")]
+            }
             _ => Vec::new(),
         }
     }

@@ -120,7 +120,8 @@ fn keys(secrets: &[SecretEntry], findings: &mut Findings) {
                 format!("`{shown}` and `{}` differ in letter case only", secrets[first].key.escape_debug())
             };
             // The reference does not say whether case counts.
-            let label = if same { "leave one of them" } else { "the service may take them for one: choose another key" };
+            let label =
+                if same { "leave one of them" } else { "the service may take them for one: choose another key" };
             findings.at(at, message, label);
         }
     }

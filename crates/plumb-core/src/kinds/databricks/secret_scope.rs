@@ -409,7 +409,9 @@ fn acl_calls(step: &Step<'_>) -> Vec<Call> {
 /// The calls for a scope in a vault: who may use it is all that can be set.
 fn in_vault(step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
     if step.verb != Verb::Update {
-        return Err(Unsupported("a scope in an Azure Key Vault takes no mark: it is made and deleted by others".into()));
+        return Err(Unsupported(
+            "a scope in an Azure Key Vault takes no mark: it is made and deleted by others".into(),
+        ));
     }
     if step.changes_beyond(&[ACLS]) {
         return Err(Unsupported("of a scope in an Azure Key Vault only `acls` can be set".into()));
@@ -568,7 +570,8 @@ impl Kind for DatabricksSecretScope {
         let keys = listed(reading::next(&mut pages.iter(), "its secrets")?)?;
         let mark = ScopeMark::read(&keys);
         let others = keys.iter().filter(|key| !is_own(key) && mark.written(key).is_none());
-        let contained = |key: &ListedKey| Contained { noun: "secret", kind: None, id: format!("{}/{}", seen.id, key.key) };
+        let contained =
+            |key: &ListedKey| Contained { noun: "secret", kind: None, id: format!("{}/{}", seen.id, key.key) };
         Ok(others.map(contained).collect())
     }
 
@@ -578,6 +581,11 @@ impl Kind for DatabricksSecretScope {
         let mut things = vec![NamedThing::new(ThingKind::SecretScope, scope)];
         things.extend(list(spec, SECRETS).iter().map(secret));
         things
+    }
+
+    /// Others write to an additive scope, and to one whose secrets no manifest declares.
+    fn provides_more(&self, spec: &Value) -> bool {
+        spec.get(SECRETS).is_none_or(Value::is_null) || entries::is_additive(spec, SECRETS)
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {

@@ -50,7 +50,8 @@ pub fn patch(collection: &str, name: &str, body: Value) -> Call {
 
 /// `main.sales` of its parts; `None` while one is missing.
 pub fn full_name(spec: &Value, parts: &[&str]) -> Option<String> {
-    let parts: Option<Vec<&str>> = parts.iter().map(|part| spec.get(part)?.as_str().filter(|p| !p.is_empty())).collect();
+    let parts: Option<Vec<&str>> =
+        parts.iter().map(|part| spec.get(part)?.as_str().filter(|p| !p.is_empty())).collect();
     parts.map(|parts| parts.join("."))
 }
 
@@ -167,7 +168,8 @@ pub fn rows<'t>(told: &'t Told, member: &'t str) -> Vec<Result<&'t Value, String
 /// The catalogs of a listing in which people keep objects: not those of the platform, of other databases and of other
 /// accounts (SDK, `catalog.CatalogType`).
 pub fn own_catalogs(told: &[Told]) -> Vec<String> {
-    let rows = told.iter().filter(|told| told.read.call.path.ends_with("/catalogs")).flat_map(|told| rows(told, "catalogs"));
+    let rows =
+        told.iter().filter(|told| told.read.call.path.ends_with("/catalogs")).flat_map(|told| rows(told, "catalogs"));
     let is_own = |row: &&Value| {
         let kind = row["catalog_type"].as_str().unwrap_or_default();
         let name = row["name"].as_str().unwrap_or_default();
@@ -181,7 +183,8 @@ pub fn own_catalogs(told: &[Told]) -> Vec<String> {
 /// Checks a whole name that a manifest writes itself.
 pub fn whole_name(written: Option<&str>, parts: &[&str], findings: &mut Findings) {
     let whole = parts.join(".");
-    if let Some(written) = written.filter(|written| *written != whole && !is_deferred(written) && !is_deferred(&whole)) {
+    if let Some(written) = written.filter(|written| *written != whole && !is_deferred(written) && !is_deferred(&whole))
+    {
         let message = format!("`{}` is not what its names make", shortened(written, 60).escape_debug());
         findings.at(FULL_NAME, message, format!("remove it: it is `{}`", shortened(&whole, 60).escape_debug()));
     }

@@ -291,7 +291,8 @@ fn shows(change: &Value, look: &Value) -> bool {
     }
     let principal = change["principal"].as_str().unwrap_or_default();
     let has = of(&held, principal).cloned().unwrap_or_default();
-    let all = |member: &str| change[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>();
+    let all =
+        |member: &str| change[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>();
     all("add").iter().all(|privilege| has.contains(*privilege))
         && all("remove").iter().all(|privilege| !has.contains(*privilege))
 }

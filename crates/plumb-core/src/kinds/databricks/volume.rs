@@ -5,8 +5,8 @@ use super::unity::{self, API, FULL_NAME, MARK};
 use super::unity_grants::{self, GRANTS, UnityGrant, VolumePrivilege};
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
-    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope, SpecType,
-    Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
+    SpecType, Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
