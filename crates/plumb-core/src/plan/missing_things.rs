@@ -100,3 +100,7 @@ pub(super) fn goes_without(
         || ids.unread.contains(&other.address)
         || !names.is_empty() && names.iter().any(|thing| context.things.live.get(thing).is_some())
 }
+
+#[cfg(test)]
+#[path = "missing_things_tests.rs"]
+mod tests;

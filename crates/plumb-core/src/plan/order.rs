@@ -159,10 +159,10 @@ impl Users {
                 continue;
             }
             for need in names(&change.address.kind, live).needs {
-                things.around(&need).into_iter().for_each(|first| add(&mut users.certain, *first, index));
+                things.around(&need).first().into_iter().for_each(|first| add(&mut users.certain, **first, index));
             }
             named_in(&spec, &mut |thing| {
-                things.around(&thing).into_iter().for_each(|first| add(&mut users.named, *first, index));
+                things.around(&thing).first().into_iter().for_each(|first| add(&mut users.named, **first, index));
             });
         }
         users
