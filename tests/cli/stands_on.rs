@@ -170,8 +170,9 @@ fn a_reference_to_the_path_of_a_volume_is_filled_in() {
         .says("DatabricksVolume/landing has no `paht`")
         .says("did you mean `path`?")
         .says("and `id`, `path`");
-    let explained = world.plumb("explain DatabricksVolume").says("REFERENCES:");
-    explained.says("${resources.DatabricksVolume.NAME.path}").says("/Volumes/CATALOG/SCHEMA/NAME");
+    let explained =
+        world.plumb("explain DatabricksVolume").says("REFERENCES: ${resources.DatabricksVolume.NAME.ATTRIBUTE}");
+    explained.says("the folder of its files, `/Volumes/CATALOG/SCHEMA/NAME`");
     world
         .plumb("explain DatabricksVolume.path")
         .code(64)

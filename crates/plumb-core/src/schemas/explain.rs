@@ -61,6 +61,7 @@ pub struct FieldDoc {
 /// What follows from a manifest, and others may refer to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AttributeDoc {
+    pub name: &'static str,
     /// `${resources.DatabricksVolume.NAME.path}`.
     pub reference: String,
     pub description: &'static str,
@@ -69,12 +70,8 @@ pub struct AttributeDoc {
 /// The attributes of a kind.
 pub(super) fn attributes(kind: &str) -> Vec<AttributeDoc> {
     let named = kinds::find(kind).map_or(&[][..], |kind| kind.attributes()).iter();
-    named
-        .map(|(name, description)| AttributeDoc {
-            reference: format!("${{resources.{kind}.NAME.{name}}}"),
-            description,
-        })
-        .collect()
+    let reference = |name: &str| format!("${{resources.{kind}.NAME.{name}}}");
+    named.map(|(name, description)| AttributeDoc { name, reference: reference(name), description }).collect()
 }
 
 /// A field in the list of those around it.
@@ -250,10 +247,7 @@ impl Explained {
         let at = |path: &str| if path.is_empty() { self.kind.to_owned() } else { format!("{}.{path}", self.kind) };
         let members: Vec<&str> = place.members().into_keys().collect();
         let message = format!("{} has no field `{name}`", at(path));
-        let end = format!(".NAME.{name}}}");
-        if let Some(attribute) =
-            attributes(self.kind).iter().find(|one| path.is_empty() && one.reference.ends_with(&end))
-        {
+        if let Some(attribute) = attributes(self.kind).iter().find(|one| path.is_empty() && one.name == name) {
             let hint = format!("others refer to it by `{}`: {}", attribute.reference, attribute.description);
             return UnknownField { message, hint };
         }

@@ -76,10 +76,10 @@ pub fn field_text(doc: &FieldDoc, width: usize, with_sources: bool) -> String {
         }
     }
     if !doc.attributes.is_empty() {
-        text.push_str("\nREFERENCES:\n");
-        let longest = doc.attributes.iter().map(|one| one.reference.len()).max().unwrap_or_default();
+        text.push_str(&format!("\nREFERENCES: ${{resources.{}.NAME.ATTRIBUTE}}\n", doc.kind));
+        let longest = doc.attributes.iter().map(|one| one.name.len()).max().unwrap_or_default();
         for one in &doc.attributes {
-            text.push_str(&column(&format!("  {}", one.reference), 2 + longest + 2, one.description, width));
+            text.push_str(&column(&format!("  {}", one.name), 2 + longest + 2, one.description, width));
         }
     }
     if doc.path.is_empty() {
