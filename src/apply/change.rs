@@ -142,7 +142,8 @@ pub(super) async fn read_again(
     let spec = shared.specs.get(&change.address).map(KeptSpec::read);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
-    let has_permissions = spec.as_ref().is_some_and(|spec| spec.get("permissions").is_some());
+    let names_people = |spec: &Value| ["permissions", "acls"].iter().any(|member| spec.get(member).is_some());
+    let has_permissions = spec.as_deref().is_some_and(names_people);
     if facts.get("me").is_none() && has_permissions && kind.system() == System::Databricks {
         let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
         facts["me"] = json!(shared.me.get_or_try_init(ask).await?);

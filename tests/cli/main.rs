@@ -64,6 +64,7 @@ mod selection;
 mod server_filled;
 mod shipped;
 mod sla;
+mod stands_on;
 mod state;
 mod teardown;
 mod terminal;

@@ -48,6 +48,7 @@ pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
         "DatabricksSchema" => ("schemas", "full_name"),
         "DatabricksVolume" => ("volumes", "full_name"),
         "DatabricksExternalLocation" => ("external_locations", "name"),
+        "DatabricksSecretScope" => ("scopes", "name"),
         "AirflowConnection" => ("connections", "connection_id"),
         "AirflowVariable" => ("variables", "key"),
         "AirflowPool" => ("pools", "name"),
@@ -117,6 +118,7 @@ pub fn is_detail(call: &Call) -> bool {
         && (call.path.contains("/permissions/")
             || call.path.contains("/unity-catalog/permissions/")
             || call.path.contains("cluster-status")
+            || call.path.ends_with("/secrets/acls/list")
             || call.path.ends_with("/jobs/get")
             || call.query.iter().any(|(name, _)| name == "filter_by.is_pinned"))
 }

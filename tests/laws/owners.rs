@@ -80,7 +80,7 @@ async fn one_fails(address: Address) {
     let in_text = world.through(Arc::new(Refusing { inner: world.direct(), word: format!("{word} ") }));
     let services = match kinds::find(&address.kind).unwrap().mark() {
         MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => services,
-        MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Nowhere => in_text,
+        MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Words(_) | MarkPlace::Nowhere => in_text,
     };
     let (live, decision) = world.plan(&desired).await;
     let outcome = world.carry_out(&services, &desired, &live, decision).await;

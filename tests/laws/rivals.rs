@@ -64,7 +64,7 @@ fn changed(fixture: &fixtures::Fixture, by: &str) -> Files {
             documents[0]["spec"][member][list] = json!([{ "key": "wanted_by", "value": by }]);
         }
         MarkPlace::LastLine(member) => documents[0]["spec"][member] = json!(format!("wanted by {by}")),
-        MarkPlace::Line(_) | MarkPlace::Nowhere => {
+        MarkPlace::Line(_) | MarkPlace::Words(_) | MarkPlace::Nowhere => {
             documents[0]["spec"]["description"] = json!(format!("wanted by {by}"))
         }
     }

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::retry::Policy;
 use plumb_core::kinds::airflow::python;
+use plumb_core::kinds::databricks::secret_mark::{self, ListedKey, ScopeMark};
+use plumb_core::kinds::databricks::secret_scope::MARK;
 use plumb_core::kinds::{self, Kind, Role};
 use plumb_core::manifest::{self, Desired, InMemory, Request};
 use plumb_core::plan::outcome::ApplyOutcome;
@@ -187,10 +189,18 @@ impl World {
             }
             state["folder"][name] = file;
         }
+        for (name, scope) in scopes(&mut state) {
+            let mark = ScopeMark::read(&keys(scope));
+            scope["scope"] = json!(name);
+            if !mark.words.is_empty() {
+                scope[MARK] = json!(mark.words);
+            }
+        }
         state
     }
 
-    /// Replaces all that is live. A file of plumb's that comes without a mark loses its first line, which is the mark.
+    /// Replaces all that is live. A file of plumb's that comes without a mark loses its first line, which is the mark, and a
+    /// scope the keys that are it.
     pub async fn put_state(&self, state: &Value) {
         let wanted = state["folder"].as_object().unwrap();
         for name in self.files().iter().filter(|name| !wanted.contains_key(*name)) {
@@ -203,7 +213,21 @@ impl World {
             }
             std::fs::write(self.file(name), text).unwrap();
         }
-        self.control("PUT", "state", state.clone()).await;
+        let mut state = state.clone();
+        for (_, scope) in scopes(&mut state) {
+            let scope = scope.as_object_mut().unwrap();
+            scope.remove("scope");
+            let words = scope.remove(MARK).and_then(|mark| mark.as_str().map(str::to_owned)).unwrap_or_default();
+            let live = ScopeMark::read(&keys(&json!(scope)));
+            if live.words == words {
+                continue;
+            }
+            let secrets = scope["secrets"].as_object_mut().unwrap();
+            secrets.retain(|key, _| !key.starts_with(secret_mark::PREFIX));
+            let new = if words.is_empty() { Vec::new() } else { live.with_words(&words).keys() };
+            secrets.extend(new.into_iter().map(|key| (key, json!({ "value": "bWFyaw==", "updated": NOW }))));
+        }
+        self.control("PUT", "state", state).await;
     }
 
     /// Changes some settings of the sandbox.
@@ -499,6 +523,7 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         "DatabricksSchema" => ("schemas", ""),
         "DatabricksVolume" => ("volume_objects", ""),
         "DatabricksExternalLocation" => ("external_locations", ""),
+        "DatabricksSecretScope" => ("secrets", ""),
         other => panic!("say here where the sandbox keeps the objects of {other}"),
     };
     let folder = state["databricks"][folder].as_object_mut().unwrap();
@@ -506,6 +531,19 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         .iter_mut()
         .map(|(id, object)| (id.clone(), if member.is_empty() { object } else { &mut object[member] }))
         .collect()
+}
+
+/// The secret scopes of a state, by name.
+fn scopes(state: &mut Value) -> impl Iterator<Item = (String, &mut Value)> {
+    let scopes = state["databricks"].get_mut("secrets").and_then(Value::as_object_mut);
+    scopes.into_iter().flatten().map(|(name, scope)| (name.clone(), scope))
+}
+
+/// The keys of a scope as the sandbox keeps it.
+fn keys(scope: &Value) -> Vec<ListedKey> {
+    let key =
+        |(key, secret): (&String, &Value)| ListedKey { key: key.clone(), updated: secret["updated"].as_i64().unwrap() };
+    scope["secrets"].as_object().unwrap().iter().map(key).collect()
 }
 
 /// The rows of a table of Airflow, without its own pool.

@@ -22,7 +22,8 @@ fn written() -> BTreeMap<String, String> {
     let mut parts = BTreeMap::new();
     for kind in kinds::all() {
         let tables = Tables { of: explained(kind.name()), root: kind.schema(), name: "spec", before: "" };
-        parts.insert(format!("fields of {}", kind.name()), tables.text(kind.schema()));
+        let text = format!("{}{}", tables.text(kind.schema()), attributes(kind.name()));
+        parts.insert(format!("fields of {}", kind.name()), text);
     }
     let root = &written["Project.json"];
     let project = Tables { of: explained("Project"), root, name: "spec", before: "" };
@@ -31,6 +32,16 @@ fn written() -> BTreeMap<String, String> {
     let metadata = Tables { of: explained("AirflowPool"), root, name: "metadata", before: "metadata." };
     parts.insert("fields of metadata".to_owned(), metadata.text(&root["properties"]["metadata"]));
     parts
+}
+
+/// What others may refer to besides the fields, as a table.
+fn attributes(kind: &str) -> String {
+    let doc = explained(kind).field("", false).unwrap_or_else(|e| panic!("{kind}: {}", e.message));
+    if doc.attributes.is_empty() {
+        return String::new();
+    }
+    let rows = doc.attributes.iter().map(|one| format!("| `{}` | {} |\n", one.reference, cell(one.description)));
+    format!("\n| others may refer to | stands for |\n|---|---|\n{}", rows.collect::<String>())
 }
 
 fn explained(kind: &str) -> Explained {

@@ -34,6 +34,7 @@ pub mod databricks {
     pub mod policy;
     pub mod pool;
     pub mod schema;
+    pub mod secret_scope;
     pub mod volume;
     pub mod warehouse;
     // their parts, and what several kinds share
@@ -69,6 +70,8 @@ pub mod databricks {
     #[cfg(test)]
     mod rules_tests;
     mod run_as;
+    mod secret_check;
+    pub mod secret_mark;
     pub mod storage;
     mod task_check;
     pub mod task_types;
@@ -157,6 +160,7 @@ const ALL: &[&dyn Kind] = &[
     &databricks::job::DatabricksJob,
     &databricks::pipeline::DatabricksPipeline,
     &databricks::schema::DatabricksSchema,
+    &databricks::secret_scope::DatabricksSecretScope,
     &databricks::warehouse::DatabricksSqlWarehouse,
     &databricks::volume::DatabricksVolume,
     &emr::cluster::EmrCluster,
@@ -396,6 +400,16 @@ pub trait Kind: Send + Sync + 'static {
     fn read_one(&self, id: &str) -> Vec<Read>;
     /// The object, out of the pages of [`Kind::read_one`]'s reads. Callers use `observe_one`.
     fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable>;
+    /// The same, where no answer says which object it is of.
+    fn parse_one_of(&self, _id: &str, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        self.parse_one(pages)
+    }
+    /// Whether an object without a mark may be what an apply left that ended between the call that makes the object and the
+    /// one that marks it: it has nothing in it that anybody could lose. One that has the name of a manifest without an object
+    /// is then that manifest's. Only for services whose create call has no place for a mark, and that know objects by names.
+    fn is_blank(&self, _seen: &Observed) -> bool {
+        false
+    }
     /// How many objects are on a page of [`Kind::list`]'s one read by tokens, where a row shows what a write came to as well
     /// as [`Kind::read_one`] does once [`Kind::details`] asks for nothing more: many writes are then verified by pages. `None`:
     /// each is verified by itself, at once, as it has to be where others are compared by what the object supplies.
@@ -537,8 +551,8 @@ impl dyn Kind + '_ {
     }
 
     /// One live object, out of the pages of [`Kind::read_one`]'s reads; unreadable without a readable mark and name.
-    pub fn observe_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
-        self.parse_one(pages).and_then(|seen| reading::legible(self, seen))
+    pub fn observe_one(&self, id: &str, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        self.parse_one_of(id, pages).and_then(|seen| reading::legible(self, seen))
     }
 
     /// The other tool that manages the object, where the object or its tags say so.

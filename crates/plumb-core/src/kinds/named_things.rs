@@ -68,11 +68,13 @@ impl NamedThing {
                 let parents = parents.take_while(|parent| !parent.ends_with([':', '/'])).take(MOST_FOLDERS);
                 parents.map(|parent| NamedThing::new(ThingKind::Storage, parent)).collect()
             }
-            ThingKind::SecretScope
-            | ThingKind::Catalog
-            | ThingKind::Schema
-            | ThingKind::ExternalLocation
-            | ThingKind::Credential => Vec::new(),
+            ThingKind::Schema => {
+                let catalog = self.name.split_once('.').map(|(catalog, _)| catalog);
+                catalog.map(|catalog| NamedThing::new(ThingKind::Catalog, catalog)).into_iter().collect()
+            }
+            ThingKind::SecretScope | ThingKind::Catalog | ThingKind::ExternalLocation | ThingKind::Credential => {
+                Vec::new()
+            }
         }
     }
 }
@@ -308,7 +310,8 @@ mod tests {
         assert_eq!(around(ThingKind::Volume, "main.sales.landing"), ["schema main.sales"]);
         assert_eq!(around(ThingKind::Secret, "team/lake/a"), ["secret scope team/lake"]);
         assert_eq!(around(ThingKind::Storage, "s3://b/x/y/"), ["storage s3://b/x", "storage s3://b"]);
-        assert_eq!(around(ThingKind::Schema, "main.sales"), Vec::<String>::new());
+        assert_eq!(around(ThingKind::Schema, "main.sales"), ["catalog main"]);
+        assert_eq!(around(ThingKind::Catalog, "main"), Vec::<String>::new());
         let key = |kind, name: &str| NamedThing::new(kind, name).key().name;
         assert_eq!(key(ThingKind::Volume, "Main.Sales.Landing"), "main.sales.landing");
         assert_eq!(key(ThingKind::Storage, "s3://Bucket/X/"), "s3://Bucket/X");

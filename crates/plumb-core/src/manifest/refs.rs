@@ -20,8 +20,8 @@ pub(super) struct Referrer<'a> {
     pub spec: &'a Packed,
 }
 
-/// A spec with its references resolved, the resources whose ids it needs, and those of which it has something that follows from
-/// their manifests and means the object: a volume's path.
+/// A spec with its references resolved, the resources whose ids it needs, and those of which it has a name that means the object:
+/// a volume's path, a schema's full name.
 pub(super) struct Resolved {
     pub spec: Packed,
     pub ids: Vec<(Address, Span)>,
@@ -80,7 +80,7 @@ struct Resolver<'a, 'p> {
     /// The fields that are being resolved, outermost first.
     running: Vec<(usize, String)>,
     ids: Vec<(Address, Span)>,
-    /// The resources that more than a field of was referred to.
+    /// The resources that were referred to by their names.
     derived: BTreeSet<Address>,
     added: usize,
     guesser: Guesser,
@@ -209,7 +209,9 @@ impl Resolver<'_, '_> {
             Some(Node { span: spec.span, tree: Tree::Str(text) })
         };
         let derived = if set.is_none() { derived() } else { None };
-        if derived.is_some() {
+        // So does its name, where others know it by that. What either follows from in its turn is its own affair.
+        let is_name = || set.is_some() && !at.kind.is_always_read() && field == at.kind.title();
+        if self.running.is_empty() && (derived.is_some() || is_name()) {
             self.derived.insert(at.address.clone());
         }
         let Some(node) = set.or(derived.as_ref()) else {

@@ -158,7 +158,3 @@ impl Told<'_> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "undeclared_tests.rs"]
-mod tests;

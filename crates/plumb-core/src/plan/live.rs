@@ -29,6 +29,11 @@ impl LiveObject {
         LiveObject { seen: seen.into(), mark, released }
     }
 
+    /// Whether nobody has marked it, and it may be what an apply left that did not get to: [`Kind::is_blank`].
+    pub fn is_blank(&self, kind: &dyn Kind) -> bool {
+        self.mark.is_none() && self.released.is_none() && kind.is_blank(&self.seen.whole())
+    }
+
     /// Whether it has the name that a manifest's spec gives.
     pub fn is_called_as(&self, kind: &dyn Kind, spec: &Value) -> bool {
         let wanted = spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();

@@ -51,12 +51,14 @@ pub(super) fn refuse(context: &PlanContext<'_>, resource: &Resource) -> Option<B
         return None;
     }
     let needs = resource.kind.needs(&resource.spec.read());
-    let is_missing = |need: &&NamedThing| missing.iter().any(|one| one.key() == need.key());
-    let need = needs.iter().find(|need| is_missing(need) && !context.things.has(need))?;
-    let place = context.source(place(resource, need));
+    let is_missing = |thing: &NamedThing| missing.iter().any(|one| one.key() == thing.key());
+    // Who is in a catalog that is not there is not there either.
+    let gone = |need: &NamedThing| std::iter::once(need.clone()).chain(need.around()).find(is_missing);
+    let need = needs.iter().filter(|need| !context.things.has(need)).find_map(gone)?;
+    let place = context.source(place(resource, &need));
     let at = place.map(|place| format!(" ({}:{})", place.file, place.line)).unwrap_or_default();
     let reason = format!("{need} is not there, and no manifest makes it{at}");
-    let remedy = match context.things.near(need) {
+    let remedy = match context.things.near(&need) {
         Some(near) => format!("did you mean `{near}`? Or make it first"),
         None => "make it first, or add a manifest of it".to_owned(),
     };
@@ -98,3 +100,7 @@ pub(super) fn goes_without(
         || ids.unread.contains(&other.address)
         || !names.is_empty() && names.iter().any(|thing| context.things.live.get(thing).is_some())
 }
+
+#[cfg(test)]
+#[path = "missing_things_tests.rs"]
+mod tests;

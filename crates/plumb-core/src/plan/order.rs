@@ -9,7 +9,6 @@ use crate::kinds::named_things::named_in;
 use crate::kinds::{self, NamedThing, ThingIndex};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The indices of resources so that each comes after those it refers to; otherwise in the given order. Loading has
@@ -69,13 +68,16 @@ struct ObjectNames {
 }
 
 impl ObjectNames {
-    fn of(kind: &str, spec: &Value) -> ObjectNames {
-        match kinds::find(kind).filter(|kind| !kind.is_always_read()) {
-            Some(kind) => ObjectNames { provides: kind.provides(spec), needs: kind.needs(spec) },
-            None => ObjectNames::default(),
-        }
+    /// Those of a live object. Of kinds that others know by their ids alone no spec is unpacked for it.
+    fn of(kind: &str, live: &LiveObject) -> ObjectNames {
+        let Some(kind) = kinds::find(kind).filter(|kind| !kind.is_always_read()) else { return ObjectNames::default() };
+        let spec = live.seen.spec();
+        ObjectNames { provides: kind.provides(&spec), needs: kind.needs(&spec) }
     }
 }
+
+/// Tells the names of a live object of a kind.
+type NamesOf<'a> = &'a dyn Fn(&str, &LiveObject) -> ObjectNames;
 
 /// Sets each change's `depends_on` to the changes that really have to be done first: those it refers to, and, before
 /// something is deleted, whatever live still uses it, by its id or by a name.
@@ -83,11 +85,7 @@ pub fn link(changes: &mut [Change], touched: &BTreeMap<Address, &LiveObject>) {
     link_by(changes, touched, &ObjectNames::of);
 }
 
-fn link_by(
-    changes: &mut [Change],
-    touched: &BTreeMap<Address, &LiveObject>,
-    names: &dyn Fn(&str, &Value) -> ObjectNames,
-) {
+fn link_by(changes: &mut [Change], touched: &BTreeMap<Address, &LiveObject>, names: NamesOf<'_>) {
     let planned: BTreeSet<Address> = changes.iter().map(|c| c.address.clone()).collect();
     for change in changes.iter_mut() {
         change.depends_on.retain(|a| planned.contains(a));
@@ -122,21 +120,16 @@ struct Users {
 }
 
 impl Users {
-    fn of(
-        changes: &[Change],
-        touched: &BTreeMap<Address, &LiveObject>,
-        names: &dyn Fn(&str, &Value) -> ObjectNames,
-    ) -> Users {
+    fn of(changes: &[Change], touched: &BTreeMap<Address, &LiveObject>, names: NamesOf<'_>) -> Users {
         let mut deletes: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut things: ThingIndex<usize> = ThingIndex::default();
-        let live = |change: &Change| touched.get(&change.address).map(|live| live.seen.spec());
         for (index, change) in changes.iter().enumerate() {
             if let (Action::Delete, Some(id)) = (change.action, &change.id) {
                 deletes.entry(id).or_default().push(index);
             }
             // Who names a thing keeps its name while it is replaced, and who goes with it goes before.
-            if let (Action::Delete | Action::Replace, Some(spec)) = (change.action, live(change)) {
-                let provides = names(&change.address.kind, &spec).provides;
+            if let (Action::Delete | Action::Replace, Some(live)) = (change.action, touched.get(&change.address)) {
+                let provides = names(&change.address.kind, live).provides;
                 provides.into_iter().for_each(|thing| things.add(thing, index));
             }
         }
@@ -155,7 +148,8 @@ impl Users {
             }
         };
         for (index, change) in changes.iter().enumerate() {
-            let Some(spec) = live(change) else { continue };
+            let Some(live) = touched.get(&change.address) else { continue };
+            let spec = live.seen.spec();
             mentioned(&spec, &mut |id| {
                 worked::count(Work::Links);
                 let deletes = deletes.get(id).into_iter().flatten();
@@ -164,11 +158,11 @@ impl Users {
             if things.is_empty() {
                 continue;
             }
-            for need in names(&change.address.kind, &spec).needs {
-                things.around(&need).into_iter().for_each(|first| add(&mut users.certain, *first, index));
+            for need in names(&change.address.kind, live).needs {
+                things.around(&need).first().into_iter().for_each(|first| add(&mut users.certain, **first, index));
             }
             named_in(&spec, &mut |thing| {
-                things.around(&thing).into_iter().for_each(|first| add(&mut users.named, *first, index));
+                things.around(&thing).first().into_iter().for_each(|first| add(&mut users.named, **first, index));
             });
         }
         users
