@@ -1,5 +1,6 @@
 //! A workspace to try things on, and the way from manifests to an applied plan.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::retry::Policy;
@@ -448,9 +449,10 @@ pub fn every_form(plan: &Plan) -> String {
     .join("\n")
 }
 
-/// What stands for `${env.NAME}` in these tests.
+/// What stands for `${env.NAME}` in these tests; in base64 where the name says so.
 pub fn secret(name: &str) -> String {
-    format!("plain-{name}-0f9d")
+    let plain = format!("plain-{name}-0f9d");
+    if name.ends_with("_BASE64") { STANDARD.encode(plain) } else { plain }
 }
 
 /// Reads a project of these files.
