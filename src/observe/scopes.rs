@@ -29,10 +29,14 @@ impl Scopes {
         Scopes(nested.map(|kind| (kind.name(), scope(*kind))).collect())
     }
 
-    /// The same, and every place that the service shows, unless the target names catalogs.
-    pub fn everywhere(desired: &Desired) -> Scopes {
+    /// The same, and of the kinds that are asked for every place that the service shows, unless the target names catalogs.
+    pub fn everywhere(desired: &Desired, is_asked: &dyn Fn(&'static dyn Kind) -> bool) -> Scopes {
         let mut scopes = Scopes::of(desired);
-        scopes.0.values_mut().for_each(|scope| scope.everywhere |= scope.catalogs.is_empty());
+        for kind in objects().iter().copied().filter(|kind| is_asked(*kind)) {
+            if let Some(scope) = scopes.0.get_mut(kind.name()) {
+                scope.everywhere |= scope.catalogs.is_empty();
+            }
+        }
         scopes
     }
 

@@ -11,7 +11,7 @@ import json
 import sys
 import typing
 
-from databricks.sdk.service import compute, jobs
+from databricks.sdk.service import catalog, compute, jobs, pipelines, sql, workspace
 
 SCALARS = {str: "string", int: "int", float: "float", bool: "bool"}
 
@@ -21,10 +21,23 @@ SECTIONS = {
     "clusters.create": compute.ClustersAPI.create,
     "cluster_policies.create": compute.ClusterPoliciesAPI.create,
     "instance_pools.create": compute.InstancePoolsAPI.create,
+    "warehouses.create": sql.WarehousesAPI.create,
+    "pipelines.create": pipelines.PipelinesAPI.create,
+    "secrets.create_scope": workspace.SecretsAPI.create_scope,
+    "secrets.put_secret": workspace.SecretsAPI.put_secret,
+    "secrets.put_acl": workspace.SecretsAPI.put_acl,
+    "schemas.create": catalog.SchemasAPI.create,
+    "schemas.update": catalog.SchemasAPI.update,
+    "volumes.create": catalog.VolumesAPI.create,
+    "external_locations.create": catalog.ExternalLocationsAPI.create,
+    "external_locations.update": catalog.ExternalLocationsAPI.update,
     "JobAccessControlRequest": jobs.JobAccessControlRequest,
     "ClusterAccessControlRequest": compute.ClusterAccessControlRequest,
     "ClusterPolicyAccessControlRequest": compute.ClusterPolicyAccessControlRequest,
     "InstancePoolAccessControlRequest": compute.InstancePoolAccessControlRequest,
+    "WarehouseAccessControlRequest": sql.WarehouseAccessControlRequest,
+    "PipelineAccessControlRequest": pipelines.PipelineAccessControlRequest,
+    "PrivilegeAssignment": catalog.PrivilegeAssignment,
 }
 
 

@@ -6,7 +6,7 @@ use crate::observe::RefusedKinds;
 use crate::ui::{ExitCode, Failure, Ui};
 use plumb_core::kinds::{Role, Whose};
 use plumb_core::manifest;
-use plumb_core::plan::Live;
+use plumb_core::plan::{Live, LiveObject};
 use plumb_core::render::{self, value::visible};
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +67,23 @@ pub(super) fn of_listings(args: &Import, live: &Live, refused: &RefusedKinds, ui
         left.count += free.len();
     }
     Ok(left)
+}
+
+/// Says which objects are the platform's own, and so not imported: a line for each reason.
+pub(super) fn platforms_own(own: &[(KindRef, &LiveObject)], ui: &Ui) {
+    let mut reasons: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for (kind, found) in own {
+        if let Some(why) = kind.platforms_own(&found.seen.whole()) {
+            let title = if found.seen.id.is_empty() { found.seen.title(*kind) } else { &found.seen.id };
+            reasons.entry((kind.noun(), why)).or_default().push(visible(title).to_string());
+        }
+    }
+    for ((noun, why), ids) in reasons {
+        let more = ids.len().checked_sub(MOST).filter(|more| *more > 0);
+        let more = more.map_or_else(String::new, |more| format!(" and {more} more"));
+        let shown = ids.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+        ui.status(&format!("Not imported, for it is the platform's own: {noun} {shown}{more} ({why})."));
+    }
 }
 
 /// Why there is nothing to import: what has a manifest here, and what others own.

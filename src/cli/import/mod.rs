@@ -40,7 +40,8 @@ use std::path::{Path, PathBuf};
 pub struct Import {
     #[command(subcommand)]
     from: Option<From>,
-    /// Kind of the objects: job, cluster, policy, pool, connection, variable, dag, or a kind's name
+    /// Kind of the objects: job, cluster, policy, pool, warehouse, pipeline, scope, schema, volume, location, connection,
+    /// variable, dag, or a kind's name
     #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::complete::imported))]
     kind: Option<String>,
     /// Ids of the objects
@@ -83,15 +84,17 @@ pub async fn run(global: &Global, args: Import, ui: &Ui) -> Result<ExitCode, Fai
         code::may_be(&args.code_dir, &args.out)?;
     }
     make_folder(global, &args.out)?;
-    args.kind.as_deref().map(named).transpose()?;
+    let asked = args.kind.as_deref().map(named).transpose()?;
     let session = Session::open(global, &args.targeted, ui).await?;
     may_import(&session.project.desired)?;
-    let (live, refused) = session.listed(ui).await?;
+    let is_asked = |kind: KindRef| asked.as_ref().is_none_or(|list| list.iter().any(|one| one.name() == kind.name()));
+    let (live, refused) = session.listed(&is_asked, ui).await?;
     let mut left = left::of_listings(&args, &live, &refused, ui)?;
     let chosen = chosen(&args, &session, &live, ui)?;
     let mut wanted = json!({ "libraries": [{}] });
-    if args.permissions {
-        wanted["permissions"] = json!([{}]);
+    // Whichever of them a kind has.
+    for member in ["permissions", "grants", "acls"].into_iter().filter(|_| args.permissions) {
+        wanted[member] = json!([{}]);
     }
     let mut limits = left::Limits::default();
     let mut ready = Vec::new();
@@ -322,9 +325,12 @@ fn chosen<'l>(
         let is_named = |k: &KindRef| named.as_ref().is_none_or(|list| list.iter().any(|n| n.name() == k.name()));
         let kinds = session.project.all_kinds().into_iter().filter(|k| k.role() == Role::Object).filter(is_named);
         let all = kinds.flat_map(|k| live.of(k.name()).iter().map(move |f| (k, f)));
-        let (managed, chosen): (Vec<_>, Vec<_>) =
+        let (managed, rest): (Vec<_>, Vec<_>) =
             all.filter(|(k, f)| free(*k, f)).partition(|(k, f)| f.seen.managed_by(*k).is_some());
         apart(&managed, ui);
+        let (own, chosen): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|(k, f)| k.platforms_own(&f.seen.whole()).is_some());
+        left::platforms_own(&own, ui);
         return Ok(chosen);
     }
     let mut chosen = Vec::new();

@@ -60,10 +60,17 @@ impl Session {
         observe::waves::runs(&self.services, desired, live, self.now()).await.map_err(|fault| self.unread(&fault))
     }
 
-    /// Reads what the listings show, and which kinds a service refuses to list.
-    pub async fn listed(&self, ui: &Ui) -> Result<(Live, observe::RefusedKinds), Failure> {
-        let kinds: Vec<_> = self.project.all_kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect();
-        let scopes = Scopes::everywhere(&self.project.desired);
+    /// Reads what the listings show, and which kinds a service refuses to list. Kinds that are asked for are read also where
+    /// no manifest has any, and wherever their objects are.
+    pub async fn listed(
+        &self,
+        is_asked: &dyn Fn(&'static dyn Kind) -> bool,
+        ui: &Ui,
+    ) -> Result<(Live, observe::RefusedKinds), Failure> {
+        let read: BTreeSet<&str> = self.kinds().iter().map(|kind| kind.name()).collect();
+        let mut kinds = self.project.all_kinds();
+        kinds.retain(|kind| self.services.serve(*kind) && (is_asked(*kind) || read.contains(kind.name())));
+        let scopes = Scopes::everywhere(&self.project.desired, is_asked);
         let read =
             async |watch: &reading::ReadProgress<'_>| observe::listed(&self.services, &kinds, &scopes, watch).await;
         reading::counted_of(&self.services, ui, read).await.map_err(|fault| self.unread(&fault))

@@ -649,3 +649,24 @@ fn a_project_and_its_addresses_are_read_whatever_is_wrong_with_the_manifests() {
     let failure = project(&source(&wrong), kinds()).unwrap_err();
     assert_eq!(failure.problems[0].message, "unknown field `targts`");
 }
+
+#[test]
+fn a_folder_with_a_project_file_is_another_project() {
+    let job = |name: &str| {
+        format!("apiVersion: plumb/v1\nkind: TestJob\nmetadata: {{name: {name}}}\nspec: {{name: {name}}}\n")
+    };
+    let (own, other) = (job("own"), job("other"));
+    let files = [
+        ("plumb.yaml", PROJECT),
+        ("manifests/a.yaml", own.as_str()),
+        ("manifests/plumb.yaml.d/b.yaml", &job("too")),
+        ("manifests/examples/one/plumb.yaml", "nothing: here"),
+        ("manifests/examples/one/deeper/a.yaml", other.as_str()),
+        ("overlays/prod/none.yaml", "# none\n"),
+    ];
+    let mut given = request("prod");
+    given.variables.pairs.insert("needed".into(), "x".into());
+    let desired = load(&source(&files), &given, kinds()).map_err(|failure| failure.problems).unwrap();
+    let names: Vec<&str> = desired.resources.iter().map(|resource| resource.address.name.as_str()).collect();
+    assert_eq!(names, ["own", "too"]);
+}

@@ -42,6 +42,12 @@ impl ReadDocument {
     }
 }
 
+/// The folders below that have a project file of their own, like examples: their manifests are that project's.
+fn other_projects(found: &[ManifestFile]) -> Vec<String> {
+    let folder = |file: &ManifestFile| Some(file.path.strip_suffix(super::PROJECT_FILE)?.strip_suffix('/')?.to_owned());
+    found.iter().filter_map(folder).collect()
+}
+
 /// Reads and parses files, and counts what they come to.
 pub(super) struct Reader<'a> {
     source: &'a dyn ManifestSource,
@@ -92,8 +98,11 @@ impl<'a> Reader<'a> {
                     continue;
                 }
             };
+            let others = other_projects(&found);
             let is_wanted = |file: &ManifestFile| {
-                let skip = except.iter().any(|e| is_below(&file.path, e)) || file.path == super::PROJECT_FILE;
+                let skip = except.iter().any(|e| is_below(&file.path, e))
+                    || others.iter().any(|project| is_below(&file.path, project))
+                    || file.path == super::PROJECT_FILE;
                 !skip && seen.insert(file.path.clone())
             };
             let files: Vec<ManifestFile> = found.into_iter().filter(is_wanted).collect();
