@@ -109,8 +109,8 @@ pub struct JobSpec {
     /// Which notification destinations to call about runs.
     pub webhook_notifications: Option<WebhookNotifications>,
 
-    /// Who may do what with the job; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the job; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
