@@ -329,7 +329,7 @@ async fn removes(fixture: Fixture) {
     let plan = world.plan(&desired).await.1.plan;
     // Airflow's writes and those of pools leave alone what they do not name.
     let refused = matches!(fixture.kind.name(), "AirflowConnection" | "AirflowPool" | "AirflowVariable")
-        || fixture.kind.name() == "DatabricksInstancePool";
+        || matches!(fixture.kind.name(), "DatabricksInstancePool" | "DatabricksSecretScope");
     if refused {
         let blocked = plan.blocked.iter().find(|b| b.address.as_ref() == Some(&address)).expect(&what);
         assert!(blocked.reason.contains(&format!("`metadata.remove` names {FUTURE}")), "{what}: {}", blocked.reason);

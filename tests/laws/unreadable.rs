@@ -4,7 +4,7 @@
 use crate::edited::{self, edited};
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, Files, World};
-use plumb_core::kinds::{Kind, MarkPlace};
+use plumb_core::kinds::{Kind, MarkPlace, Scope};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::plan::{Action, Plan};
@@ -135,7 +135,8 @@ impl Case {
         let is_it = |f: &&plumb_core::plan::LiveObject| f.mark.as_ref().is_some_and(|m| m.owner.address == address);
         let id = live.of(fixture.kind.name()).iter().find(is_it).unwrap().seen.id.clone();
         let mut row = None;
-        for read in fixture.kind.list() {
+        let first = fixture.kind.nested().map(|nested| nested.first(&Scope::default()));
+        for read in first.unwrap_or_else(|| fixture.kind.list()) {
             let pages = plumb::services::read(&*world.direct(), &read).await.unwrap();
             for mut page in pages {
                 edited::objects(fixture.kind, &read.call, &mut page, |found| {

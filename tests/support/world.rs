@@ -192,6 +192,7 @@ impl World {
         }
         for (name, scope) in scopes(&mut state) {
             let mark = ScopeMark::read(&keys(scope));
+            rename(scope, SCOPE_MEMBERS);
             scope["scope"] = json!(name);
             if !mark.words.is_empty() {
                 scope[MARK] = json!(mark.words);
@@ -216,6 +217,7 @@ impl World {
         }
         let mut state = state.clone();
         for (_, scope) in scopes(&mut state) {
+            rename(scope, SCOPE_MEMBERS.map(|(kept, shown)| (shown, kept)));
             let scope = scope.as_object_mut().unwrap();
             scope.remove("scope");
             let words = scope.remove(MARK).and_then(|mark| mark.as_str().map(str::to_owned)).unwrap_or_default();
@@ -452,7 +454,7 @@ pub fn every_form(plan: &Plan) -> String {
 /// What stands for `${env.NAME}` in these tests; in base64 where the name says so.
 pub fn secret(name: &str) -> String {
     let plain = format!("plain-{name}-0f9d");
-    if name.ends_with("_BASE64") { STANDARD.encode(plain) } else { plain }
+    if name.contains("_BASE64") { STANDARD.encode(plain) } else { plain }
 }
 
 /// Reads a project of these files.
@@ -529,6 +531,23 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         .collect()
 }
 
+/// What the sandbox keeps of a scope under other names than the spec has.
+const SCOPE_MEMBERS: [(&str, &str); 4] = [
+    ("backend_type", "scope_backend_type"),
+    ("keyvault", "backend_azure_keyvault"),
+    ("secrets", "kept_secrets"),
+    ("acls", "kept_acls"),
+];
+
+fn rename(object: &mut Value, names: [(&str, &str); 4]) {
+    let object = object.as_object_mut().unwrap();
+    for (from, to) in names {
+        let value = object.remove(from);
+        object.remove(to);
+        object.extend(value.map(|value| (to.to_owned(), value)));
+    }
+}
+
 /// The secret scopes of a state, by name.
 fn scopes(state: &mut Value) -> impl Iterator<Item = (String, &mut Value)> {
     let scopes = state["databricks"].get_mut("secrets").and_then(Value::as_object_mut);
@@ -537,7 +556,8 @@ fn scopes(state: &mut Value) -> impl Iterator<Item = (String, &mut Value)> {
 
 /// The keys of a scope as the sandbox keeps it.
 fn keys(scope: &Value) -> Vec<ListedKey> {
-    let key = |(key, secret): (&String, &Value)| ListedKey { key: key.clone(), updated: secret["updated"].as_i64().unwrap() };
+    let key =
+        |(key, secret): (&String, &Value)| ListedKey { key: key.clone(), updated: secret["updated"].as_i64().unwrap() };
     scope["secrets"].as_object().unwrap().iter().map(key).collect()
 }
 

@@ -58,6 +58,8 @@ pub mod databricks {
     mod rules_tests;
     mod secret_check;
     pub mod secret_mark;
+    #[cfg(test)]
+    mod secret_tests;
     pub mod storage;
     mod task_check;
     pub mod task_types;

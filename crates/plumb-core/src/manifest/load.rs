@@ -285,6 +285,7 @@ fn run(
         vault.seal_everywhere(&secret);
     }
     checks::live_names(&resources, problems);
+    checks::secrets(&resources, &vault, problems);
     adopt::once(&resources, problems);
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);

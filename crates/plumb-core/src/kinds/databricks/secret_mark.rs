@@ -110,7 +110,8 @@ impl ScopeMark {
 
     /// The keys that it is written as.
     pub fn keys(&self) -> Vec<String> {
-        let written: String = self.written.iter().map(|(key, v)| format!("{key}{}{}", v.digits, v.form.letter())).collect();
+        let written: String =
+            self.written.iter().map(|(key, v)| format!("{key}{}{}", v.digits, v.form.letter())).collect();
         let text = encoded(&format!("{}\n{written}", self.words));
         let hash = digits(&text);
         // The number of pieces stands in each of them, and may take a digit more than was thought.
@@ -318,7 +319,9 @@ mod tests {
         let mut keys = listed(&mark.keys(), 1);
         keys[0].key = keys[0].key.replace("bau", "baa");
         assert_eq!(ScopeMark::read(&keys).words, "");
-        for odd in ["plumb.", "plumb.0.1.1", "plumb.x.1.1.aa.b", "plumb.1.1.1.aa.b", "plumb.0.2000.1.aa.b", "plumb.note"] {
+        for odd in
+            ["plumb.", "plumb.0.1.1", "plumb.x.1.1.aa.b", "plumb.1.1.1.aa.b", "plumb.0.2000.1.aa.b", "plumb.note"]
+        {
             assert_eq!(ScopeMark::read(&listed(&[odd.to_owned()], 1)), ScopeMark::default(), "{odd}");
         }
     }
