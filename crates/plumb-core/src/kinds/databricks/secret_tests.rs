@@ -70,7 +70,10 @@ fn short(calls: &[Call]) -> Vec<String> {
             None => format!("{what} {about}").trim_end().to_owned(),
         }
     };
-    calls.iter().map(one).collect()
+    let mut all: Vec<String> = calls.iter().map(one).collect();
+    // However many pieces there are.
+    all.dedup();
+    all
 }
 
 #[test]
@@ -279,7 +282,7 @@ fn found(spec: &str) -> Vec<String> {
 #[test]
 fn what_the_service_would_refuse_is_told_offline() {
     let secrets = |list: &str| format!("scope: a\nsecrets: [{list}]");
-    let many: Vec<String> = (0..700).map(|n| format!("{{key: k{n}, string_value: \"${{env.A}}\"}}")).collect();
+    let many: Vec<String> = (0..800).map(|n| format!("{{key: k{n}, string_value: \"${{env.A}}\"}}")).collect();
     for (spec, expected) in [
         ("scope: a b".to_owned(), "a space in a name, which the service refuses"),
         (format!("scope: {}", "a".repeat(129)), "a name of 129 characters"),
@@ -291,7 +294,7 @@ fn what_the_service_would_refuse_is_told_offline() {
             secrets("{key: a, string_value: \"${env.A}\"}, {key: A, string_value: \"${env.A}\"}"),
             "`A` and `a` differ in letter case only",
         ),
-        (secrets(&many.join(", ")), "700 secrets in one scope"),
+        (secrets(&many.join(", ")), "800 secrets in one scope"),
         ("scope: a\nscope_backend_type: AZURE_KEYVAULT".to_owned(), "a scope in an Azure Key Vault does not say in which"),
         (
             "scope: a\nbackend_azure_keyvault: {resource_id: r, dns_name: d}".to_owned(),
@@ -313,7 +316,7 @@ fn what_the_service_would_refuse_is_told_offline() {
             "`a@B.c` is there twice: acls[0] names the same",
         ),
     ] {
-        assert_eq!(found(&spec), [expected], "{spec}");
+        assert_eq!(found(&spec), [expected], "{}", &spec[..spec.len().min(200)]);
     }
     for fine in [
         "scope: a\nacls: [{principal: Data, permission: READ}, {principal: data, permission: WRITE}]".to_owned(),
