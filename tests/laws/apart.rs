@@ -25,6 +25,10 @@ fn changed(live: &Value) -> Option<Value> {
             let somebody = json!({ "principal": "somebody@example.com", "privileges": privileges });
             items.iter().cloned().chain([somebody]).collect()
         }
+        Value::Array(items) if items.first().is_some_and(|item| item["principal"].is_string()) => {
+            let somebody = json!({ "principal": "somebody@example.com", "permission": "READ" });
+            items.iter().cloned().chain([somebody]).collect()
+        }
         Value::Array(items) => items.iter().cloned().chain([json!({ "pypi": { "package": "somebodys" } })]).collect(),
         Value::Object(map) => {
             let mut map = map.clone();

@@ -139,8 +139,8 @@ fn elsewhere(title: &str) -> Files {
                 }
                 continue;
             }
-            // What Airflow takes for an id has no spaces.
-            let title = if kind.system() == System::Airflow { title.replace(' ', "-") } else { format!("{title} ") };
+            // What is known by its name has no spaces in it.
+            let title = if kind.title_is_free() { format!("{title} ") } else { title.replace(' ', "-") };
             document["spec"][kind.title()] = json!(format!("{title}{name}"));
         }
         files.insert(format!("{}.yaml", fixture.name()), fixtures::yaml(&documents));
@@ -243,7 +243,7 @@ async fn import(world: &World) -> (Files, BTreeMap<String, String>) {
         let manifest =
             render::manifest(kind, name, &whole.seen.whole(), ("../schemas/plumb.json", TARGET), &known, &[]).unwrap();
         for variable in &manifest.env {
-            let value = plain(&whole.seen.spec(), name, variable);
+            let value = plain(&kind.export(&whole.seen.whole()), name, variable);
             env.insert(variable.clone(), value.unwrap_or_else(|| panic!("{variable} is in no place of {name}")));
         }
         files.insert(format!("{name}.yaml"), manifest.text);
@@ -258,6 +258,10 @@ fn plain(value: &Value, name: &str, variable: &str) -> Option<String> {
         format!("{name}_{key}").chars().map(letter).collect()
     };
     match value {
+        // A secret of a scope is called by its key.
+        Value::Object(map) if map.get("key").and_then(Value::as_str).is_some_and(|key| called(key) == variable) => {
+            map.get("string_value").and_then(Value::as_str).map(str::to_owned)
+        }
         Value::Object(map) => map.iter().find_map(|(key, value)| match value {
             Value::String(text) if called(key) == variable => Some(text.clone()),
             other => plain(other, name, variable),

@@ -22,9 +22,10 @@ fn fixtures() -> impl Iterator<Item = Fixture> {
     fixtures::all().into_iter().filter(|f| f.kind.name() != "AirflowDag")
 }
 
-/// Whether the law is about a field. What is written by calls of its own is in no write of the object.
+/// Whether the law is about a field. What is written by calls of its own, as a whole or each of its entries, is in no write of
+/// the object.
 fn is_of_server(field: &Field) -> bool {
-    field.rule.unset == Some(Unset::Server) && !field.rule.apart
+    field.rule.unset == Some(Unset::Server) && !field.rule.apart && !field.rule.keep_empty
 }
 
 /// Finds the places of such fields in an object, and sets those that nobody has set.

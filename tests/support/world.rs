@@ -1,5 +1,6 @@
 //! A workspace to try things on, and the way from manifests to an applied plan.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::retry::Policy;
@@ -191,6 +192,7 @@ impl World {
         }
         for (name, scope) in scopes(&mut state) {
             let mark = ScopeMark::read(&keys(scope));
+            rename(scope, SCOPE_MEMBERS);
             scope["scope"] = json!(name);
             if !mark.words.is_empty() {
                 scope[MARK] = json!(mark.words);
@@ -215,6 +217,7 @@ impl World {
         }
         let mut state = state.clone();
         for (_, scope) in scopes(&mut state) {
+            rename(scope, SCOPE_MEMBERS.map(|(kept, shown)| (shown, kept)));
             let scope = scope.as_object_mut().unwrap();
             scope.remove("scope");
             let words = scope.remove(MARK).and_then(|mark| mark.as_str().map(str::to_owned)).unwrap_or_default();
@@ -448,9 +451,10 @@ pub fn every_form(plan: &Plan) -> String {
     .join("\n")
 }
 
-/// What stands for `${env.NAME}` in these tests.
+/// What stands for `${env.NAME}` in these tests; in base64 where the name says so.
 pub fn secret(name: &str) -> String {
-    format!("plain-{name}-0f9d")
+    let plain = format!("plain-{name}-0f9d");
+    if name.contains("_BASE64") { STANDARD.encode(plain) } else { plain }
 }
 
 /// Reads a project of these files.
@@ -531,6 +535,23 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         .iter_mut()
         .map(|(id, object)| (id.clone(), if member.is_empty() { object } else { &mut object[member] }))
         .collect()
+}
+
+/// What the sandbox keeps of a scope under other names than the spec has.
+const SCOPE_MEMBERS: [(&str, &str); 4] = [
+    ("backend_type", "scope_backend_type"),
+    ("keyvault", "backend_azure_keyvault"),
+    ("secrets", "kept_secrets"),
+    ("acls", "kept_acls"),
+];
+
+fn rename(object: &mut Value, names: [(&str, &str); 4]) {
+    let object = object.as_object_mut().unwrap();
+    for (from, to) in names {
+        let value = object.remove(from);
+        object.remove(to);
+        object.extend(value.map(|value| (to.to_owned(), value)));
+    }
 }
 
 /// The secret scopes of a state, by name.

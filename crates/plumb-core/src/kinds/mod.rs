@@ -72,6 +72,8 @@ pub mod databricks {
     mod run_as;
     mod secret_check;
     pub mod secret_mark;
+    #[cfg(test)]
+    mod secret_tests;
     pub mod storage;
     mod task_check;
     pub mod task_types;

@@ -294,6 +294,7 @@ fn run(
     }
     checks::live_names(&resources, problems);
     overlaps::storages(&resources, problems);
+    checks::secrets(&resources, &vault, problems);
     adopt::once(&resources, problems);
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);

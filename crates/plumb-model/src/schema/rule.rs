@@ -29,6 +29,10 @@ pub struct Rule {
     pub json_text: bool,
     /// Never printed.
     pub secret: Option<Secret>,
+    /// How long a secret text may be, told once the environment is filled in.
+    pub most_bytes: Option<usize>,
+    /// A secret text is base64, and its length is that of what it stands for.
+    pub base64: bool,
     /// On a top-level member: it is written by a call of its own, not with the object, so the hash in the mark, which is
     /// written with the object, leaves it out.
     pub apart: bool,

@@ -1,7 +1,7 @@
 //! What the schema of a secret scope cannot say.
 
 use super::secret_mark::{LONGEST_KEY, PREFIX, most_keys};
-use super::secret_scope::{BackendType, SecretEntry, SecretScopeSpec};
+use super::secret_scope::{BackendType, SecretEntry, SecretScopeSpec, folded};
 use crate::kinds::Findings;
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::is_deferred;
@@ -90,7 +90,7 @@ fn acls(spec: &SecretScopeSpec, findings: &mut Findings) {
         }
         if acl.principal.trim().is_empty() {
             findings.at(at, "this grant names nobody", "it is empty");
-        } else if let Some(first) = seen.insert(acl.principal.to_lowercase(), i) {
+        } else if let Some(first) = seen.insert(folded(&acl.principal), i) {
             // SecretsAPI.put_acl: another permission for a principal overwrites the one before.
             let message = format!("`{}` is there twice: acls[{first}] names the same", acl.principal.escape_debug());
             let label = "the service keeps one permission for each, the last one";

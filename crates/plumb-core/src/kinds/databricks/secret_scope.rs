@@ -39,7 +39,7 @@ pub struct SecretScopeSpec {
     #[schemars(extend("x-plumb" = {"default": "DATABRICKS", "replace": true, "why": "databricks-sdk-py workspace.SecretsAPI.create_scope: the default; no call changes it"}))]
     pub scope_backend_type: Option<BackendType>,
     /// The Azure Key Vault, where the secrets are kept in one.
-    #[schemars(extend("x-plumb" = {"unset": "server", "chosen": true, "replace": true, "why": "databricks-sdk-py workspace.SecretScope: keyvault_metadata of a scope in a vault; no call changes it"}))]
+    #[schemars(extend("x-plumb" = {"unset": "absent", "replace": true, "why": "databricks-sdk-py workspace.SecretScope: keyvault_metadata of a scope in a vault; no call changes it"}))]
     pub backend_azure_keyvault: Option<AzureKeyVault>,
     /// Who may manage a new scope besides administrators: `users`, which is everybody. Unset: whoever creates it. Later `acls`
     /// says it.
@@ -89,7 +89,6 @@ pub struct AzureKeyVault {
 #[schemars(deny_unknown_fields)]
 pub struct SecretAcl {
     /// A user by e-mail address, a group by name, or a service principal by application id.
-    #[schemars(extend("x-plumb" = {"fold_case": true, "why": "Terraform provider permissions: user and service principal names are lower-cased (issues 5183, 5757)"}))]
     pub principal: String,
     /// What the one named may do.
     pub permission: AclPermission,
@@ -114,10 +113,10 @@ pub struct SecretEntry {
     /// Its name in the scope: letters, digits, `-`, `_` and `.`, 128 at most.
     pub key: String,
     /// The value, a text: `${env.NAME}`, never plain text. 128 KB at most.
-    #[schemars(extend("x-plumb" = {"unset": "absent", "secret": "value", "why": "databricks-sdk-py workspace.SecretMetadata: no answer shows a value; the mark keeps half of its keyed hash"}))]
+    #[schemars(extend("x-plumb" = {"unset": "absent", "secret": "value", "most_bytes": 131072, "why": "databricks-sdk-py workspace.SecretMetadata: no answer shows a value, and the mark keeps half of its keyed hash; SecretsAPI.put_secret: 128 KB at most"}))]
     pub string_value: Option<String>,
-    /// The value, any bytes, in base64: `${env.NAME}`, never plain text.
-    #[schemars(extend("x-plumb" = {"unset": "absent", "secret": "value", "why": "databricks-sdk-py workspace.SecretMetadata: no answer shows a value; the mark keeps half of its keyed hash"}))]
+    /// The value, any bytes, in base64: `${env.NAME}`, never plain text. 128 KB at most.
+    #[schemars(extend("x-plumb" = {"unset": "absent", "secret": "value", "most_bytes": 131072, "base64": true, "why": "databricks-sdk-py workspace.SecretMetadata: no answer shows a value, and the mark keeps half of its keyed hash; SecretsAPI.put_secret: 128 KB at most"}))]
     pub bytes_value: Option<String>,
 }
 
@@ -160,15 +159,17 @@ fn is_in_vault(spec: &Value) -> bool {
     spec.get("scope_backend_type").and_then(Value::as_str) == Some("AZURE_KEYVAULT")
 }
 
-/// A row of scopes/list in the shape of the spec.
+/// A row of scopes/list in the shape of the spec, with what the spec does not know.
 fn row_spec(row: &Value) -> Value {
-    let name = |member: &str| match member {
-        "name" => "scope".to_owned(),
-        "backend_type" => "scope_backend_type".to_owned(),
-        "keyvault_metadata" => "backend_azure_keyvault".to_owned(),
-        other => other.to_owned(),
+    const NAMES: [(&str, &str); 3] =
+        [("name", "scope"), ("backend_type", "scope_backend_type"), ("keyvault_metadata", "backend_azure_keyvault")];
+    const OURS: [&str; 7] =
+        ["scope", "scope_backend_type", "backend_azure_keyvault", "initial_manage_principal", ACLS, SECRETS, MARK];
+    let members = row.as_object().into_iter().flatten().filter(|(member, _)| !OURS.contains(&member.as_str()));
+    let name = |member: &String| {
+        NAMES.iter().find(|(row, _)| row == member).map_or(member.clone(), |(_, spec)| (*spec).into())
     };
-    row.as_object().into_iter().flatten().map(|(member, value)| (name(member), value.clone())).collect()
+    members.map(|(member, value)| (name(member), value.clone())).collect()
 }
 
 /// The keys of an answer of secrets/list.
@@ -259,6 +260,13 @@ fn text<'v>(entry: &'v Value, member: &str) -> &'v str {
     entry.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// A principal as the service tells them apart: users and service principals are lower-cased (Terraform provider permissions,
+/// issues 5183 and 5757), groups are not.
+pub(super) fn folded(principal: &str) -> String {
+    let is_id = principal.len() == 36 && principal.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    if principal.contains('@') || is_id { principal.to_lowercase() } else { principal.to_owned() }
+}
+
 fn facts<'s>(seen: &'s Observed, name: &str) -> Vec<&'s str> {
     list(&seen.facts, name).iter().filter_map(Value::as_str).collect()
 }
@@ -291,8 +299,9 @@ fn complete_acls(seen: &mut Observed, wanted: &Value, page: &Value) -> Result<()
         let (Some(principal), Some(permission)) = (principal, permission) else {
             return Err(unreadable("an entry names nobody, or no permission".into()));
         };
-        let is_named = wants.iter().any(|want| text(want, "principal").eq_ignore_ascii_case(principal));
-        let is_kept = permission == "MANAGE" && !is_named && !entries::is_additive(wanted, ACLS);
+        let is_it = |want: &&str| folded(want) == folded(principal);
+        let written = wants.iter().map(|want| text(want, "principal")).find(is_it);
+        let is_kept = permission == "MANAGE" && written.is_none() && !entries::is_additive(wanted, ACLS);
         let is_me = match &me {
             Some(me) => principal.to_lowercase() == *me,
             None if is_kept => {
@@ -302,10 +311,10 @@ fn complete_acls(seen: &mut Observed, wanted: &Value, page: &Value) -> Result<()
             None => false,
         };
         if !(is_kept && is_me) {
-            live.push(json!({ "principal": principal, "permission": permission }));
+            live.push(json!({ "principal": written.unwrap_or(principal), "permission": permission }));
         }
     }
-    let key = |entry: &Value| Some(text(entry, "principal").to_lowercase());
+    let key = |entry: &Value| Some(folded(text(entry, "principal")));
     seen.spec[ACLS] = Value::Array(entries::keep_named(live, wanted, ACLS, key));
     Ok(())
 }
@@ -389,7 +398,7 @@ fn acl_calls(step: &Step<'_>) -> Vec<Call> {
     if step.body.get(ACLS).is_none() || step.verb == Verb::Update && !step.changes(ACLS) {
         return Vec::new();
     }
-    let principal = |entry: &Value| text(entry, "principal").to_lowercase();
+    let principal = |entry: &Value| folded(text(entry, "principal"));
     let same =
         |want: &Value, live: &Value| principal(want) == principal(live) && want["permission"] == live["permission"];
     let put = |entry: Value| {
