@@ -11,8 +11,8 @@ use super::{
     undeclared::{Settings, is_absent},
 };
 use super::{permissions, pipeline_check, run_as};
-use crate::kinds::managed::{self, Tool};
 use crate::kinds::entries::{self, EntryList};
+use crate::kinds::managed::{self, Tool};
 use crate::kinds::{
     Answered, Details, Impact, ImpactClass, Kind, MarkPlace, Nested, Observed, Scope, SpecType, Step, Told, Unreadable,
     Unsupported, Verb, reading,
@@ -401,10 +401,7 @@ impl Kind for DatabricksPipeline {
             _ if edits && runs > 0 => impacts.push(Impact::note("its active update may be restarted")),
             _ => {}
         }
-        if step.verb != Verb::Delete
-            && continuous(Some(step.body))
-            && !continuous(step.live.map(|live| &live.spec))
-        {
+        if step.verb != Verb::Delete && continuous(Some(step.body)) && !continuous(step.live.map(|live| &live.spec)) {
             impacts.push(Impact::note("updates begin at once, and go on without end"));
         }
         impacts

@@ -5,8 +5,8 @@ use super::{
     undeclared::is_absent,
 };
 use super::{grants, limits, permissions};
-use crate::kinds::mark::TAGS;
 use crate::kinds::entries::{self, EntryList};
+use crate::kinds::mark::TAGS;
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
     reading,
@@ -404,7 +404,9 @@ fn auto_stop(spec: &WarehouseSpec, findings: &mut Findings) {
     let at = "auto_stop_mins";
     if minutes < 0 {
         findings.at(at, format!("{minutes} is out of bounds"), "0 is never, anything else the minutes of rest");
-    } else if minutes < 10 && spec.enable_serverless_compute != Some(true) && findings.is_whole("enable_serverless_compute")
+    } else if minutes < 10
+        && spec.enable_serverless_compute != Some(true)
+        && findings.is_whole("enable_serverless_compute")
     {
         let help = "0 is never; a warehouse with `enable_serverless_compute: true` takes 1 and more";
         findings.at_with_help(at, format!("{minutes} is out of bounds"), "expected 0, or 10 and more", help);
