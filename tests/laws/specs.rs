@@ -28,8 +28,17 @@ struct Maker {
 
 /// Types of which exactly one member is set.
 const ONE_OF: [&str; 11] = [
-    "Library", "InitScript", "LogDestination", "Subscriber", "RunAs", "Trigger", "AnyTrigger", "CloneFrom",
-    "PipelineLibrary", "PipelineTrigger", "IngestedObject",
+    "Library",
+    "InitScript",
+    "LogDestination",
+    "Subscriber",
+    "RunAs",
+    "Trigger",
+    "AnyTrigger",
+    "CloneFrom",
+    "PipelineLibrary",
+    "PipelineTrigger",
+    "IngestedObject",
 ];
 
 impl Maker {

@@ -249,7 +249,8 @@ fn a_pipelines_sources_are_a_notebook_a_file_or_all_of_a_folder() {
         let found = mistakes("prod", &[("manifests/p.yaml", &text)]);
         assert!(found.len() == 1 && found[0].contains(wrong), "{include}: {found:?}");
     }
-    let volume = mistakes("volume", &[("manifests/p.yaml", &pipeline("  libraries: [{glob: {include: ../src/**}}]\n"))]);
+    let volume =
+        mistakes("volume", &[("manifests/p.yaml", &pipeline("  libraries: [{glob: {include: ../src/**}}]\n"))]);
     assert!(volume.iter().any(|told| told.contains("a volume keeps no sources of pipelines")), "{volume:?}");
 }
 

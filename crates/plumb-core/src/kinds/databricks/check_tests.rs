@@ -283,7 +283,8 @@ fn where_a_pipeline_publishes_is_noted_where_half_of_it_is_said() {
     };
     assert_eq!(noted("catalog: main"), ["2 the pipeline has a catalog and no schema"]);
     assert_eq!(noted("schema: default"), ["2 the pipeline has a schema and no catalog"]);
-    for whole in ["catalog: main\nschema: default", "catalog: main\ntarget: default", "target: default", "storage: /x"] {
+    for whole in ["catalog: main\nschema: default", "catalog: main\ntarget: default", "target: default", "storage: /x"]
+    {
         assert_eq!(noted(whole), [""; 0], "{whole}");
     }
 }

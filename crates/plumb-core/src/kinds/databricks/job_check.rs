@@ -93,12 +93,7 @@ fn cron_places(at: &str) -> [String; 2] {
 }
 
 /// Checks times in the notation of Quartz and the time zone that they are in, each at its place.
-pub(super) fn cron(
-    expression: &str,
-    zone: &str,
-    [at_times, at_zone]: [impl Into<String>; 2],
-    findings: &mut Findings,
-) {
+pub(super) fn cron(expression: &str, zone: &str, [at_times, at_zone]: [impl Into<String>; 2], findings: &mut Findings) {
     if !expression.contains("${") {
         let words = expression.split_whitespace().count();
         if words < 6 {

@@ -61,13 +61,7 @@ pub fn tags_beside(tags: Option<&BTreeMap<String, String>>, path: &str, all: usi
     tags_within(tags, path, all - TAGS_OF_MARK, "four", findings);
 }
 
-fn tags_within(
-    tags: Option<&BTreeMap<String, String>>,
-    path: &str,
-    most: usize,
-    marks: &str,
-    findings: &mut Findings,
-) {
+fn tags_within(tags: Option<&BTreeMap<String, String>>, path: &str, most: usize, marks: &str, findings: &mut Findings) {
     let Some(tags) = tags else { return };
     if tags.len() > most {
         findings.at(

@@ -151,7 +151,8 @@ fn destination(spec: &PipelineSpec, findings: &mut Findings) {
         findings.note("pipeline-schema", "catalog", "the pipeline has a catalog and no schema", "not published", help);
     }
     if spec.schema.is_some() && spec.catalog.is_none() && whole {
-        let help = "add `catalog`; without one, what is published goes to the Hive metastore, or where the workspace says";
+        let help =
+            "add `catalog`; without one, what is published goes to the Hive metastore, or where the workspace says";
         findings.note("pipeline-catalog", "schema", "the pipeline has a schema and no catalog", "in no catalog", help);
     }
 }

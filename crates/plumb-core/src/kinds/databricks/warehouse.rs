@@ -5,6 +5,7 @@ use super::{
     undeclared::is_absent,
 };
 use super::{grants, limits, permissions};
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::mark::TAGS;
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
@@ -86,8 +87,8 @@ pub struct WarehouseSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["TYPE_UNSPECIFIED"], "filled": ["CLASSIC"], "filled_when": [{"value": "PRO", "unless": ["enable_serverless_compute", [false]]}], "why": "Terraform provider docs, sql_endpoint: PRO where it is serverless, otherwise CLASSIC"}))]
     pub warehouse_type: Option<WarehouseType>,
 
-    /// Who may do what with the warehouse; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the warehouse; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
@@ -95,7 +96,7 @@ pub struct WarehouseSpec {
         "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
-    pub permissions: Option<Vec<Grant<WarehouseLevel>>>,
+    pub permissions: Option<EntryList<Grant<WarehouseLevel>>>,
 }
 
 /// A version of Databricks SQL.
@@ -228,7 +229,7 @@ fn is_serverless(body: &Value) -> bool {
 /// 2.0, "Edit"), the testserver of databricks/cli that it goes back to the default. So what depends on something else, and what
 /// goes back to its default, is always said.
 fn settings(step: &Step<'_>) -> Value {
-    let mut body = permissions::without(step.body, &APART);
+    let mut body = entries::without(step.body, &APART);
     let serverless = is_serverless(&body);
     let least = body.get("min_num_clusters").filter(|n| !n.is_null()).cloned().unwrap_or_else(|| json!(1));
     let mut say = |member: &str, value: Value| {
@@ -403,7 +404,9 @@ fn auto_stop(spec: &WarehouseSpec, findings: &mut Findings) {
     let at = "auto_stop_mins";
     if minutes < 0 {
         findings.at(at, format!("{minutes} is out of bounds"), "0 is never, anything else the minutes of rest");
-    } else if minutes < 10 && spec.enable_serverless_compute != Some(true) && findings.is_whole("enable_serverless_compute")
+    } else if minutes < 10
+        && spec.enable_serverless_compute != Some(true)
+        && findings.is_whole("enable_serverless_compute")
     {
         let help = "0 is never; a warehouse with `enable_serverless_compute: true` takes 1 and more";
         findings.at_with_help(at, format!("{minutes} is out of bounds"), "expected 0, or 10 and more", help);
