@@ -13,11 +13,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// The kinds with permissions, how the permissions API calls them, and the levels that may be given.
-const KINDS: [(&str, &str, &[&str]); 4] = [
+const KINDS: [(&str, &str, &[&str]); 6] = [
     ("DatabricksJob", "jobs", &["CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE"]),
     ("DatabricksCluster", "clusters", &["CAN_ATTACH_TO", "CAN_RESTART", "CAN_MANAGE"]),
     ("DatabricksClusterPolicy", "cluster-policies", &["CAN_USE"]),
     ("DatabricksInstancePool", "instance-pools", &["CAN_ATTACH_TO", "CAN_MANAGE"]),
+    ("DatabricksPipeline", "pipelines", &["CAN_VIEW", "CAN_RUN", "CAN_MANAGE"]),
+    ("DatabricksSqlWarehouse", "sql/warehouses", &["CAN_USE", "CAN_MONITOR", "CAN_MANAGE"]),
 ];
 
 /// Whom anybody may grant something; names in capitals where the case of letters means nothing.

@@ -90,9 +90,10 @@ pub fn of_owned<Level: OwnedLevel>(grants: &[Grant<Level>], noun: &str, findings
         let who = grant.named().first().map_or_else(String::new, |(_, name)| name.escape_debug().to_string());
         let message = format!("no grant is `IS_OWNER`, and `{who}` may be the one who applies");
         let label = "the service refuses a lower level for the owner";
-        let help = format!(
-            "a {noun} is owned by whoever creates it: if that is this one, write `IS_OWNER`, or leave the grant out"
-        );
+        // An additive list has no owner.
+        let instead = if findings.is_additive("permissions") { "" } else { "write `IS_OWNER`, or " };
+        let help =
+            format!("a {noun} is owned by whoever creates it: if that is this one, {instead}leave the grant out");
         findings.note("owner", format!("permissions[{i}].permission_level"), message, label, help);
     }
 }
