@@ -73,6 +73,9 @@ fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
         "DatabricksClusterPolicy" | "AirflowConnection" | "AirflowVariable" | "AirflowPool" => {
             documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after"))
         }
+        "DatabricksSchema" | "DatabricksVolume" | "DatabricksExternalLocation" => {
+            documents[0]["spec"]["comment"] = json!(format!("before ${{env.{tag}}} after"))
+        }
         _ => documents[0]["spec"]["custom_tags"]["note"] = json!(format!("before ${{env.{tag}}} after")),
     }
     let text = fixtures::yaml(&documents);
