@@ -42,7 +42,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "ACCOUNT", num_args = 0..=1, default_missing_value = "empty")]
     emr: Option<SandboxAccount>,
     /// Objects to begin with: {"jobs": […], "runs": […], "clusters": […], "policies": […], "instance_pools": […],
-    /// "warehouses": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr":
+    /// "warehouses": […], "pipelines": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr":
     /// {"clusters": […], "security_configurations": […], "applications": […]}, "s3": {"buckets": {…}}}
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,

@@ -22,6 +22,7 @@ mod cost_keep;
 mod cost_measured;
 mod cutover;
 mod decisions;
+mod deletes;
 mod demo;
 mod diagnose;
 mod diagnose_docs;

@@ -43,6 +43,8 @@ pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
         "DatabricksCluster" => ("clusters", "cluster_id"),
         "DatabricksClusterPolicy" => ("policies", "policy_id"),
         "DatabricksInstancePool" => ("instance_pools", "instance_pool_id"),
+        "DatabricksPipeline" => ("statuses", "pipeline_id"),
+        "DatabricksSqlWarehouse" => ("warehouses", "id"),
         "DatabricksSchema" => ("schemas", "full_name"),
         "DatabricksVolume" => ("volumes", "full_name"),
         "DatabricksExternalLocation" => ("external_locations", "name"),
@@ -61,6 +63,10 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
         return;
     }
     let (list, id) = place(kind);
+    // Much has an `id`.
+    if kind.name() == "DatabricksSqlWarehouse" && !call.path.contains("/sql/warehouses") {
+        return;
+    }
     // Those of Unity Catalog have members of one name, and others have members of these names (SCIM: `schemas`).
     let is_unity = ["schemas", "volumes", "external_locations"].contains(&list);
     let collection = format!("/unity-catalog/{}", list.replace('_', "-"));
@@ -71,6 +77,15 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
         rows.iter_mut().for_each(&mut see);
     } else if body.get(id).is_some() && !call.path.contains("permissions") && !call.path.contains("libraries") {
         see(body);
+    }
+}
+
+/// Where in a row the spec is, as a JSON pointer.
+pub fn spec_at(kind: &dyn Kind) -> &'static str {
+    match kind.name() {
+        "DatabricksJob" => "/settings",
+        "DatabricksPipeline" => "/spec",
+        _ => "",
     }
 }
 

@@ -34,6 +34,16 @@ async fn random_clusters_obey() {
 }
 
 #[tokio::test]
+async fn random_pipelines_obey() {
+    run("DatabricksPipeline", 4, 50).await;
+}
+
+#[tokio::test]
+async fn random_warehouses_obey() {
+    run("DatabricksSqlWarehouse", 3, 100).await;
+}
+
+#[tokio::test]
 async fn random_connections_obey() {
     run("AirflowConnection", 2, OF_AIRFLOW).await;
 }

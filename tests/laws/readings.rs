@@ -31,7 +31,6 @@ const HABITS: [Habit; 5] = [Habit::None, Habit::Omits, Habit::Nulls, Habit::Adds
 
 impl Habit {
     fn edit(self, kind: &'static dyn Kind, call: &Call, body: &mut Value) {
-        let is_job = kind.name() == "DatabricksJob";
         match self {
             Habit::None => {}
             // Airflow leaves nothing out: its answers are pydantic's.
@@ -39,8 +38,7 @@ impl Habit {
             Habit::Omits => {}
             Habit::Nulls => edited::objects(kind, call, body, |row| {
                 let Shape::Object(root) = &kind.rules().root.shape else { return };
-                let spec = if is_job { row.get_mut("settings") } else { Some(row) };
-                let Some(Value::Object(spec)) = spec else { return };
+                let Some(Value::Object(spec)) = row.pointer_mut(edited::spec_at(kind)) else { return };
                 for name in kind.rules().of(*root).members.keys() {
                     spec.entry(name.clone()).or_insert(Value::Null);
                 }

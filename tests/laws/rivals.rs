@@ -260,6 +260,7 @@ async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
     }
     let (id, spec) = world::objects(&mut state, fixture.kind).remove(0);
     let mut body = spec.clone();
+    let path;
     let (path, body) = match fixture.kind.name() {
         "DatabricksJob" => {
             let settings = json!({ "parameters": [{ "name": "month", "default": "by hand" }] });
@@ -286,6 +287,16 @@ async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
             world.person(Call::set(System::Databricks, Method::Patch, path, json!({ "comment": comment }))).await;
             return world::objects(&mut world.state().await, fixture.kind).remove(0).1.clone();
         }
+        "DatabricksSqlWarehouse" => {
+            body["tags"]["custom_tags"].as_array_mut().unwrap().push(json!({ "key": "edited", "value": "by hand" }));
+            path = format!("/api/2.0/sql/warehouses/{id}/edit");
+            (path.as_str(), body)
+        }
+        "DatabricksPipeline" => {
+            body["configuration"]["edited"] = json!("by hand");
+            path = format!("/api/2.0/pipelines/{id}");
+            (path.as_str(), body)
+        }
         other => panic!("say here how a person edits a {other}"),
     };
     if fixture.kind.name() == "DatabricksCluster" {
@@ -293,7 +304,8 @@ async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
         let get = Call::get(System::Databricks, "/api/2.1/clusters/get").query("cluster_id", id);
         world.person(get).await;
     }
-    world.person(Call::set(System::Databricks, Method::Post, path, body)).await;
+    let method = if fixture.kind.name() == "DatabricksPipeline" { Method::Put } else { Method::Post };
+    world.person(Call::set(System::Databricks, method, path, body)).await;
     let kind = kinds::find(fixture.kind.name()).unwrap();
     world::objects(&mut world.state().await, kind).remove(0).1.clone()
 }

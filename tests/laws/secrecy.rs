@@ -76,6 +76,13 @@ fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
         "DatabricksSchema" | "DatabricksVolume" | "DatabricksExternalLocation" => {
             documents[0]["spec"]["comment"] = json!(format!("before ${{env.{tag}}} after"))
         }
+        "DatabricksPipeline" => documents[0]["spec"]["tags"]["note"] = json!(format!("before ${{env.{tag}}} after")),
+        "DatabricksSqlWarehouse" => {
+            let note = json!({ "key": "note", "value": format!("before ${{env.{tag}}} after") });
+            let mut tags = documents[0]["spec"]["tags"]["custom_tags"].as_array().cloned().unwrap_or_default();
+            tags.push(note);
+            documents[0]["spec"]["tags"]["custom_tags"] = json!(tags);
+        }
         _ => documents[0]["spec"]["custom_tags"]["note"] = json!(format!("before ${{env.{tag}}} after")),
     }
     let text = fixtures::yaml(&documents);

@@ -106,6 +106,7 @@ fn mix_answer(body: &mut Value, dice: &mut Dice) {
         ("clusters", "DatabricksCluster", ""),
         ("policies", "DatabricksClusterPolicy", ""),
         ("instance_pools", "DatabricksInstancePool", ""),
+        ("warehouses", "DatabricksSqlWarehouse", ""),
         ("connections", "AirflowConnection", ""),
         ("variables", "AirflowVariable", ""),
         ("pools", "AirflowPool", ""),

@@ -27,8 +27,10 @@ struct Maker {
 }
 
 /// Types of which exactly one member is set.
-const ONE_OF: [&str; 8] =
-    ["Library", "InitScript", "LogDestination", "Subscriber", "RunAs", "Trigger", "AnyTrigger", "CloneFrom"];
+const ONE_OF: [&str; 11] = [
+    "Library", "InitScript", "LogDestination", "Subscriber", "RunAs", "Trigger", "AnyTrigger", "CloneFrom",
+    "PipelineLibrary", "PipelineTrigger", "IngestedObject",
+];
 
 impl Maker {
     fn value(&self, schema: &'static Value, name: &str, depth: usize) -> BoxedStrategy<Value> {
@@ -198,6 +200,8 @@ fn mend(kind: &'static dyn Kind, spec: &mut Value) {
                 spec["node_type_id"] = json!("i3.xlarge");
             }
         }
+        "DatabricksPipeline" => pipeline(spec),
+        "DatabricksSqlWarehouse" => warehouse(spec),
         "AirflowConnection" => {
             remove(spec, "team_name");
             plain_secrets(spec);
@@ -219,7 +223,7 @@ fn mend(kind: &'static dyn Kind, spec: &mut Value) {
         "AirflowDag" => crate::dags::mend(spec),
         other => panic!("say here what the schema of {other} cannot"),
     }
-    grants(kind.name(), spec);
+    grants(spec);
     unique(rules, &rules.root, spec);
 }
 
@@ -384,8 +388,119 @@ fn cluster(new: &mut Value) {
     }
 }
 
+fn warehouse(spec: &mut Value) {
+    let is_serverless = spec["enable_serverless_compute"] == true;
+    if spec["auto_stop_mins"].as_i64().is_some_and(|minutes| minutes < 10) && !is_serverless {
+        spec["auto_stop_mins"] = json!(0);
+    }
+    if is_serverless && spec["warehouse_type"] == "CLASSIC" {
+        spec["warehouse_type"] = json!("PRO");
+    }
+    for (member, most) in [("min_num_clusters", 30), ("max_num_clusters", 40)] {
+        if let Some(number) = spec[member].as_i64() {
+            spec[member] = json!(number.clamp(1, most));
+        }
+    }
+    let least = spec["min_num_clusters"].as_i64().unwrap_or(1);
+    if spec["max_num_clusters"].as_i64().is_some_and(|most| most < least) {
+        spec["max_num_clusters"] = json!(least);
+    }
+    if spec["reyden_cluster_size_multiplier"].as_f64().is_some_and(|times| times < 1.0) {
+        spec["reyden_cluster_size_multiplier"] = json!(1.5);
+    }
+    if let Some(channel) = spec.get_mut("channel").filter(|channel| channel.is_object()) {
+        if channel["name"] == "CHANNEL_NAME_CUSTOM" {
+            channel["dbsql_version"] = json!("2026.20");
+        } else {
+            remove(channel, "dbsql_version");
+        }
+    }
+    if let Some(tags) = spec.get_mut("tags").filter(|tags| tags.is_object()) {
+        number(tags, "custom_tags", "key");
+    }
+}
+
+fn pipeline(spec: &mut Value) {
+    only_one(spec, &["target", "schema"]);
+    if spec["target"].as_str().is_some_and(|target| target.contains('.')) {
+        spec["target"] = json!("target");
+    }
+    only_one(spec, &["storage", "catalog"]);
+    if spec.get("continuous") == Some(&json!(true)) {
+        remove(spec, "trigger");
+    }
+    for (member, usual) in [("channel", "preview"), ("edition", "CORE")] {
+        if spec[member].is_string() {
+            spec[member] = json!(usual);
+        }
+    }
+    // What is ingested is not what is run. The kept one has to change with the spec.
+    let sources = ["libraries", "ingestion_definition", "gateway_definition"];
+    let kept = spec.as_object().map_or(0, Map::len) % 3;
+    for (i, member) in sources.into_iter().enumerate() {
+        if i != kept || spec[member] == json!([]) || spec[member].is_null() {
+            remove(spec, member);
+        }
+    }
+    if sources.iter().all(|member| spec.get(*member).is_none()) {
+        spec["libraries"] = json!([{ "notebook": { "path": "/Workspace/n" } }]);
+    }
+    for library in elements(spec, "libraries") {
+        if let Some(glob) = library.get_mut("glob") {
+            glob["include"] = json!("/Workspace/src/**");
+        }
+    }
+    if let Some(ingestion) = spec.get_mut("ingestion_definition") {
+        only_one(ingestion, &["connection_name", "ingestion_gateway_id"]);
+        if elements(ingestion, "objects").is_empty() {
+            let table = json!({ "destination_catalog": "main", "destination_schema": "s", "source_table": "t" });
+            ingestion["objects"] = json!([{ "table": table }]);
+        }
+        hours(&mut ingestion["full_refresh_window"]);
+    }
+    hours(&mut spec["restart_window"]);
+    if spec["restart_window"].is_null() {
+        remove(spec, "restart_window");
+    }
+    for notification in elements(spec, "notifications") {
+        *notification = json!({ "alerts": ["on-flow-failure"], "email_recipients": notification["email_recipients"] });
+        if elements(notification, "email_recipients").is_empty() {
+            notification["email_recipients"] = json!(["a@example.com"]);
+        }
+    }
+    if spec["serverless"] == true {
+        remove(spec, "clusters");
+    }
+    for (i, cluster) in elements(spec, "clusters").iter_mut().enumerate() {
+        cluster["label"] = json!(["default", "updates", "maintenance"][i % 3]);
+        self::cluster(cluster);
+        remove(cluster, "policy_id");
+        if let Some(scale) = cluster.get_mut("autoscale").filter(|scale| scale.is_object()) {
+            scale["max_workers"] = json!(scale["min_workers"].as_i64().unwrap_or(0) + 2);
+        }
+    }
+    // Texts of a path, or of a package.
+    if let Some(root) = spec["root_path"].as_str().map(str::to_owned) {
+        spec["root_path"] = json!(format!("/Workspace/{}", root.trim()));
+    }
+    for line in spec.pointer_mut("/environment/dependencies").and_then(Value::as_array_mut).into_iter().flatten() {
+        *line = json!(format!("package=={}", line.to_string().len()));
+    }
+}
+
+/// An hour of a day, and days once each.
+fn hours(window: &mut Value) {
+    if window.is_object() {
+        window["start_hour"] = json!(window["start_hour"].as_i64().unwrap_or(0) % 24);
+        if let Some(days) = window.get_mut("days_of_week").and_then(Value::as_array_mut) {
+            let mut seen = BTreeSet::new();
+            days.retain(|day| seen.insert(day.to_string()));
+        }
+    }
+}
+
 /// One principal a grant, and one owner of a job at most.
-fn grants(kind: &str, spec: &mut Value) {
+fn grants(spec: &mut Value) {
     let mut owned = false;
     for (i, grant) in elements(spec, "permissions").iter_mut().enumerate() {
         let level = grant["permission_level"].clone();
@@ -393,7 +508,7 @@ fn grants(kind: &str, spec: &mut Value) {
         let level = if owner && std::mem::replace(&mut owned, true) { json!("CAN_VIEW") } else { level };
         let (member, name) = match i % 3 {
             0 => ("user_name", format!("User{i}@Example.com")),
-            1 if !(owner && kind == "DatabricksJob") => ("group_name", format!("Group {i}")),
+            1 if !owner => ("group_name", format!("Group {i}")),
             _ => ("service_principal_name", format!("0000-{i}")),
         };
         *grant = json!({ member: name, "permission_level": level });

@@ -68,9 +68,14 @@ fn each_owned(state: &mut Value, act: &mut dyn FnMut(&'static dyn Kind, Address,
             // What a family defines is the family's, and not in what is live of the policy.
             let family = (kind.name() == "DatabricksClusterPolicy" && live["policy_family_id"].is_string())
                 .then(|| live["definition"].take());
+            // A mark among pairs is no place of the spec's.
+            let pairs = matches!(kind.mark(), MarkPlace::TagPairs(..)).then(|| kind.mark().take(live)).flatten();
             texts_to_maps(*kind, live);
             act(*kind, mark.owner.address, live);
             maps_to_texts(*kind, live);
+            if let Some(mark) = pairs {
+                kind.mark().put(live, &mark);
+            }
             if let Some(definition) = family {
                 live["definition"] = definition;
             }
@@ -327,9 +332,9 @@ async fn removes(fixture: Fixture) {
     let top = Path::default().key(FUTURE);
     let desired = world::load(&with_metadata(&fixture, case, &[("remove", json!([FUTURE, "not_live"]))]));
     let plan = world.plan(&desired).await.1.plan;
-    // Airflow's writes and those of pools leave alone what they do not name.
+    // Airflow's writes and those of pools and warehouses leave alone what they do not name.
     let refused = matches!(fixture.kind.name(), "AirflowConnection" | "AirflowPool" | "AirflowVariable")
-        || fixture.kind.name() == "DatabricksInstancePool"
+        || matches!(fixture.kind.name(), "DatabricksInstancePool" | "DatabricksSqlWarehouse")
         || fixture.kind.unknown_settings() == UnknownSettings::Untouched;
     if refused {
         let blocked = plan.blocked.iter().find(|b| b.address.as_ref() == Some(&address)).expect(&what);

@@ -38,7 +38,7 @@ fn breaks(kind: &dyn Kind, row: &Value) -> Vec<Break> {
     at("", vec![json!(null), json!(5), json!("x"), json!(["x"]), json!({})]);
     let id = format!("/{}", edited::place(kind).1);
     at(&id, vec![json!(null), json!(["x"]), json!(true), json!("")]);
-    let spec = if kind.name() == "DatabricksJob" { "/settings" } else { "" };
+    let spec = edited::spec_at(kind);
     if !spec.is_empty() {
         at(spec, vec![json!(null), json!(5), json!("x"), json!(["x"]), json!({})]);
     }
@@ -52,13 +52,21 @@ fn breaks(kind: &dyn Kind, row: &Value) -> Vec<Break> {
             at(&mark, vec![json!(5), json!("x"), json!(["x"])]);
             at(&format!("{mark}/plumb"), wrong_texts());
         }
+        MarkPlace::TagPairs(_, list) => {
+            let list = format!("{mark}/{list}");
+            at(&mark, vec![json!(5), json!("x"), json!(["x"])]);
+            at(&list, vec![json!(5), json!("x"), json!({"a": 1}), json!([5]), json!([{ "key": "plumb", "value": 5 }])]);
+        }
         MarkPlace::LastLine(_) => at(&mark, wrong_texts()),
         _ => {}
     }
     let own: &[(&str, Vec<Value>)] = &match kind.name() {
         "DatabricksJob" => vec![("/run_as_user_name", wrong_texts()), ("/has_more", vec![json!("x"), json!(5)])],
         "DatabricksCluster" => vec![("/state", wrong_texts()), ("/cluster_source", wrong_texts())],
-        "DatabricksInstancePool" => vec![("/state", wrong_texts())],
+        "DatabricksInstancePool" | "DatabricksSqlWarehouse" => vec![("/state", wrong_texts())],
+        "DatabricksPipeline" => {
+            vec![("/state", wrong_texts()), ("/run_as_user_name", wrong_texts()), ("/spec/clusters", wrong_texts())]
+        }
         "DatabricksClusterPolicy" => {
             let mut broken = wrong_texts();
             broken.extend([json!("{"), json!("5"), json!("[]"), json!("{\"a\": 5}")]);
@@ -135,7 +143,9 @@ impl Case {
         let is_it = |f: &&plumb_core::plan::LiveObject| f.mark.as_ref().is_some_and(|m| m.owner.address == address);
         let id = live.of(fixture.kind.name()).iter().find(is_it).unwrap().seen.id.clone();
         let mut row = None;
-        for read in fixture.kind.list() {
+        // Where the listing takes two stages, the second one shows what a reading of one object shows.
+        let reads = if fixture.kind.nested().is_some() { fixture.kind.read_one(&id) } else { fixture.kind.list() };
+        for read in reads {
             let pages = plumb::services::read(&*world.direct(), &read).await.unwrap();
             for mut page in pages {
                 edited::objects(fixture.kind, &read.call, &mut page, |found| {
@@ -218,7 +228,7 @@ async fn unmarked(fixture: Fixture) {
     let mut documents = fixture.documents();
     documents[0]["metadata"]["adopt"] = json!(case.id);
     let adopting = world::load(&Files::from([("adopting.yaml".to_owned(), fixtures::yaml(&documents))]));
-    let spec = if case.kind.name() == "DatabricksJob" { &mut case.row["settings"] } else { &mut case.row };
+    let spec = case.row.pointer_mut(edited::spec_at(case.kind)).unwrap();
     case.kind.mark().take(spec);
     for way in breaks(case.kind, &case.row) {
         let what = format!("{} with {:?} at `{}`", fixture.name(), way.with.to_string(), way.at);

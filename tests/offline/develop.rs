@@ -38,6 +38,12 @@ fn nothing_of_any_kind_starts_by_itself() {
                         }
                     }
                 }
+                "DatabricksPipeline" => {
+                    started += 1;
+                    assert!(spec["continuous"].is_null() || spec["continuous"] == false, "{file}");
+                    assert!(spec["trigger"]["cron"].is_null(), "{file}");
+                    assert!(spec["development"] == true, "{file}");
+                }
                 "AirflowDag" => {
                     let is_external = spec["source"] == "external";
                     started += 1;

@@ -494,6 +494,8 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         "DatabricksCluster" => ("clusters", "effective"),
         "DatabricksClusterPolicy" => ("policies", ""),
         "DatabricksInstancePool" => ("instance_pools", ""),
+        "DatabricksPipeline" => ("pipelines", "spec"),
+        "DatabricksSqlWarehouse" => ("warehouses", ""),
         "DatabricksSchema" => ("schemas", ""),
         "DatabricksVolume" => ("volume_objects", ""),
         "DatabricksExternalLocation" => ("external_locations", ""),

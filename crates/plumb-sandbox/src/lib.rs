@@ -56,9 +56,9 @@ pub struct SandboxOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Objects to begin with, in the shape of the APIs: `{"jobs": […], "clusters": […], "policies": […],
-    /// "instance_pools": […], "warehouses": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools":
-    /// […]}, "emr": {"clusters": […], "security_configurations": […], "applications": […]}, "s3": {"buckets": {…}}}`. `"emr":
-    /// "monthly"` is a ready-made account.
+    /// "instance_pools": […], "warehouses": […], "pipelines": […], "airflow": {"dags": […], "connections": […],
+    /// "variables": […], "pools": […]}, "emr": {"clusters": […], "security_configurations": […], "applications": […]}, "s3":
+    /// {"buckets": {…}}}`. `"emr": "monthly"` is a ready-made account.
     pub seed: Option<Value>,
     /// How long every answer takes.
     pub latency: Duration,

@@ -51,6 +51,12 @@ pub struct SandboxSettings {
     pub statements: Vec<ScriptedStatement>,
     /// Whether a warehouse starts when it is needed. `false`: it is on its way for ever, and so are its statements.
     pub warehouses_start: bool,
+    /// Seconds that a warehouse is starting or stopping. `null`: a look at it moves it on, and none stops by itself.
+    pub warehouse_seconds: Option<i64>,
+    /// Seconds that an update of a pipeline is in each state. `null`: a look at it moves it one state on.
+    pub pipeline_seconds: Option<i64>,
+    /// How the updates of one pipeline end, by the pipeline's id or name.
+    pub pipelines: BTreeMap<String, UpdateOutcome>,
     /// The workspace's id, as in `x-databricks-org-id`.
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
@@ -85,12 +91,25 @@ impl Default for SandboxSettings {
             unreadable_urls: Vec::new(),
             statements: Vec::new(),
             warehouses_start: true,
+            warehouse_seconds: None,
+            pipeline_seconds: None,
+            pipelines: BTreeMap::new(),
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::AirflowSettings::default(),
             emr: emr::EmrSettings::default(),
             s3: s3::S3Settings::default(),
         }
     }
+}
+
+/// How the updates of one pipeline end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpdateOutcome {
+    /// Whether they fail, once they run.
+    pub fails: bool,
+    /// What the event of the failure says.
+    pub message: Option<String>,
 }
 
 /// How the runs of one job go.

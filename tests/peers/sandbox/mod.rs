@@ -3,6 +3,7 @@
 mod code;
 mod requests;
 mod rounds;
+mod stands_on;
 
 use plumb_sandbox::{Running, SandboxOptions, store::Clock};
 use reqwest::{Method, Response};

@@ -39,7 +39,7 @@ pub fn left_because(named: &NamedCode, in_volume: bool) -> Option<&'static str> 
     let path = bare_path(&named.path);
     let is_volume = path.starts_with("/Volumes/");
     let is_script = named.at.contains("/init_scripts/");
-    if named.role == CodeRole::Folder {
+    if named.role == CodeRole::Folder || named.role == CodeRole::Source && path.ends_with("/**") {
         Some("it is a folder: copy it into the repository, and name it by a path that begins with `./`")
     } else if path.starts_with("/Repos/") {
         Some("it is in a git folder: `git_source` of the job, with the URL and the branch, fits better")

@@ -12,10 +12,14 @@ use super::Step;
 use plumb_model::schema::{ADDITIVE, Rules, mode_member};
 use plumb_model::yaml::{Entry, Node, Problems, Tree, is_deferred, nearest};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// The mode that a plain list has.
@@ -24,22 +28,90 @@ const MODE: &str = "mode";
 /// The member of the longer form that has the list.
 pub(crate) const ENTRIES: &str = "entries";
 
-/// A list that a manifest may also write as `{mode: additive, entries: […]}`. What is typed is always the list.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct EntryList<T>(pub Vec<T>);
+/// A list that a manifest may also write as `{mode: additive, entries: […]}`. Of a loaded spec it is always read from the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryList<T> {
+    entries: Vec<T>,
+    /// How it is written, where it is not a plain list.
+    mode: Option<ListMode>,
+}
+
+/// How far a manifest speaks of what is not in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListMode {
+    /// Not at all: it stays.
+    Additive,
+    /// It goes.
+    Exact,
+}
 
 impl<T> Deref for EntryList<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.0
+        &self.entries
     }
 }
 
 impl<T> From<Vec<T>> for EntryList<T> {
-    fn from(list: Vec<T>) -> Self {
-        EntryList(list)
+    fn from(entries: Vec<T>) -> Self {
+        EntryList { entries, mode: None }
+    }
+}
+
+/// The longer form.
+#[derive(Serialize)]
+struct ModedList<L> {
+    mode: ListMode,
+    entries: L,
+}
+
+impl<T: Serialize> Serialize for EntryList<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.mode {
+            None => self.entries.serialize(serializer),
+            Some(mode) => ModedList { mode, entries: &self.entries }.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for EntryList<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntryListVisitor(PhantomData))
+    }
+}
+
+struct EntryListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for EntryListVisitor<T> {
+    type Value = EntryList<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(EntryList::from)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut form: A) -> Result<Self::Value, A::Error> {
+        let (mut mode, mut entries) = (None, None);
+        while let Some(key) = form.next_key::<String>()? {
+            match key.as_str() {
+                MODE => mode = Some(form.next_value()?),
+                ENTRIES => entries = Some(form.next_value()?),
+                // One element without its list.
+                _ => return Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
+            }
+        }
+        let entries = entries.ok_or_else(|| de::Error::missing_field(ENTRIES))?;
+        Ok(EntryList { entries, mode: Some(mode.ok_or_else(|| de::Error::missing_field(MODE))?) })
+    }
+
+    /// What stands in for a value that could not be read.
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(EntryList::from(Vec::new()))
     }
 }
 
@@ -51,27 +123,28 @@ impl<T: JsonSchema> JsonSchema for EntryList<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let entry = generator.subschema_for::<T>();
         json_schema!({
+            "description": "A list, or the list and its mode.",
             "anyOf": [
                 {
                     "title": "exact",
-                    "description": "All of them: what is live and not in the list is taken away.",
+                    "description": "These and no others: what is live and not in the list is taken away.",
                     "type": "array",
                     "items": entry,
                 },
                 {
                     "title": "additive",
-                    "description": "Some of them, and how far the manifest speaks of the others.",
+                    "description": "A list and its mode: how far the manifest speaks of what is not in it.",
                     "type": "object",
                     "properties": {
                         "mode": {
-                            "description": "Whether these are all, or some of them.",
+                            "description": "Whether these are all, or some.",
                             "oneOf": [
-                                { "const": ADDITIVE, "description": "These are to be there. What others added stays." },
+                                { "const": ADDITIVE, "description": "These are to be there; what others added stays." },
                                 { "const": EXACT, "description": "These and no others, as in a plain list." },
                             ],
                         },
                         "entries": {
-                            "description": "What the manifest speaks of. Empty and additive: nothing.",
+                            "description": "The list itself. Additive and empty, it asks for nothing.",
                             "type": "array",
                             "items": entry,
                         },
@@ -240,7 +313,7 @@ pub(super) fn settle<'n>(spec: &'n Node, rules: &Rules, problems: &mut Problems)
                 problems.at(mode.span, message, label).help = help;
             }
             _ => {
-                drop(problems.at(mode.span, format!("`{MODE}` is no text"), format!("write `{ADDITIVE}` or `{EXACT}`")))
+                problems.at(mode.span, format!("`{MODE}` is no text"), format!("write `{ADDITIVE}` or `{EXACT}`"));
             }
         }
         if spec.get(member).is_none_or(|list| list.tree == Tree::Null) {

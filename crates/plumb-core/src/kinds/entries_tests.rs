@@ -107,6 +107,15 @@ fn both_forms_are_checked_alike_and_mistakes_are_told_where_they_are() {
             "{mode: additive, entries: [{user_name: ann, permission_level: CAN_VEW}]}",
             "CAN_VEW | unknown value `CAN_VEW` | did you mean `CAN_VIEW`?",
         ),
+        (
+            "{mode: additive, entries: [{user_name: ann, permission_level: IS_OWNER}]}",
+            "IS_OWNER | an owner cannot be added: `ann` would take the place of another | write `CAN_MANAGE`, or leave the grant \
+             out",
+        ),
+        (
+            &format!("{{mode: additive, entries: [{ANN}, {{user_name: Ann, permission_level: CAN_MANAGE_RUN}}]}}"),
+            "Ann | `Ann` is there twice: permissions[0] names the same | the service keeps one level for each, the last one",
+        ),
         // As before, whoever forgets the list.
         (
             "{user_name: ann, permission_level: CAN_VIEW}",
@@ -148,4 +157,87 @@ fn of_an_additive_list_what_it_does_not_name_is_neither_read_nor_written() {
     let create = Step { verb: Verb::Create, live: None, ..step };
     assert_eq!(differing(&create, "permissions", |a, b| a == b).len(), 3);
     assert_eq!(without(&body, &["permissions"]), json!({}));
+}
+
+const PROJECT: &str = "apiVersion: plumb/v1
+kind: Project
+metadata: {name: p}
+spec:
+  manifests: [m]
+  variables: {mode: additive}
+  targets: {t: {default: true, databricks: {}, patches: [over]}}
+";
+
+/// The job of a project: its permissions as the manifest and a patch write them.
+fn loaded(manifest: &str, patch: &str) -> Result<crate::manifest::Desired, Vec<Problem>> {
+    let of = |permissions: &str| {
+        let head = "apiVersion: plumb/v1\nkind: DatabricksJob\nmetadata: {name: a}\nspec:\n  name: a\n";
+        if permissions.is_empty() { String::new() } else { format!("{head}  permissions: {permissions}\n") }
+    };
+    let texts = [("plumb.yaml", PROJECT.to_owned()), ("m/a.yaml", of(manifest)), ("over/a.yaml", of(patch))];
+    let files = texts.into_iter().map(|(path, text)| (path.to_owned(), text.into_bytes())).collect();
+    let request = crate::manifest::Request { target: None, variables: Default::default(), env: &|_| None, user: None };
+    crate::manifest::load(&crate::manifest::InMemory(files), &request, kinds::all()).map_err(|e| e.problems)
+}
+
+#[test]
+fn a_patch_changes_entries_and_the_mode_each_by_itself() {
+    const BOB: &str = "{user_name: bob, permission_level: CAN_VIEW}";
+    let ann = format!("{{mode: additive, entries: [{ANN}]}}");
+    let exact = format!("[{ANN}]");
+    let cases = [
+        (exact.as_str(), "", "ann"),
+        (&ann, "", "ann, additive"),
+        (&ann, &format!("[{BOB}]"), "ann bob, additive"),
+        (&ann, &format!("{{entries: [{BOB}]}}"), "ann bob, additive"),
+        (&ann, "{mode: exact}", "ann"),
+        (&exact, "{mode: additive}", "ann, additive"),
+        (&exact, &format!("{{mode: additive, entries: [{BOB}]}}"), "ann bob, additive"),
+        (&ann, "null", "unset"),
+        ("{mode: '${var.mode}', entries: []}", "", ", additive"),
+    ];
+    for (manifest, patch, wanted) in cases {
+        let desired = loaded(manifest, patch).unwrap_or_else(|e| panic!("{manifest} {patch}: {e:?}"));
+        let spec = desired.resources[0].spec.to_value();
+        let names: Vec<&str> = list(&spec, "permissions").iter().filter_map(|one| one["user_name"].as_str()).collect();
+        let told = match spec.get("permissions") {
+            None => "unset".to_owned(),
+            Some(_) => {
+                format!("{}{}", names.join(" "), if is_additive(&spec, "permissions") { ", additive" } else { "" })
+            }
+        };
+        assert_eq!(told, wanted, "{manifest} {patch}");
+        assert!(spec.get("permissions_mode").is_none_or(|mode| mode == "additive"), "{spec}");
+    }
+    let alone = loaded("{mode: additive}", "").err().unwrap();
+    assert_eq!(alone[0].message, "`permissions` has a `mode` and no `entries`");
+}
+
+#[test]
+fn an_entry_is_found_where_it_is_written_and_so_is_the_mode() {
+    let text = format!(
+        "\n    mode: additive\n    entries:\n      - {ANN}\n      - {{group_name: b, permission_level: CAN_VIEW}}"
+    );
+    let desired = loaded(&text, "").unwrap();
+    let resource = &desired.resources[0];
+    let line = |path: &str| {
+        let span = resource.place(&resource.path(path).unwrap()).span;
+        desired.files.position(span).0
+    };
+    assert_eq!(["permissions[ann].permission_level", "permissions[b]", "permissions_mode"].map(line), [9, 10, 7]);
+    let steps = |path: &str, sets: bool| {
+        let (_, document) =
+            crate::manifest::document_of(&desired.files.get(resource.span.file).text, &resource.address).unwrap();
+        let path = resource.path(path).unwrap();
+        let steps = crate::writeback::steps(resource, document.get("spec").unwrap(), &path, sets).unwrap();
+        steps.iter().fold(String::new(), |all, step| match step {
+            plumb_model::yaml::edit::Step::Key(key) => format!("{all}.{key}"),
+            plumb_model::yaml::edit::Step::Index(index) => format!("{all}[{index}]"),
+        })
+    };
+    assert_eq!(steps("permissions[b].permission_level", true), ".spec.permissions.entries[1].permission_level");
+    assert_eq!(steps("permissions[ann]", false), ".spec.permissions.entries[0]");
+    assert_eq!(steps("permissions[new]", true), ".spec.permissions.entries[2]");
+    assert_eq!(steps("permissions", true), ".spec.permissions.entries");
+    assert_eq!(steps("permissions", false), ".spec.permissions");
 }

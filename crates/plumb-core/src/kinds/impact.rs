@@ -94,7 +94,7 @@ mod tests {
     fn runs_that_are_not_known_are_disrupted_as_if_there_were_some() {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let changed = [Path::default().key("tasks")];
-        for kind in ["DatabricksJob", "AirflowDag"] {
+        for kind in ["DatabricksJob", "DatabricksPipeline", "AirflowDag"] {
             let kind = kinds::find(kind).unwrap();
             for verb in [Verb::Update, Verb::Delete] {
                 let of = |seen: &Observed| {

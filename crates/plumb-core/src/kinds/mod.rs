@@ -24,15 +24,18 @@ pub mod teardown;
 pub mod teardown_spec;
 
 pub mod databricks {
-    //! Databricks workspaces: jobs, clusters, cluster policies, instance pools; Unity Catalog: schemas, volumes, locations.
+    //! Databricks workspaces: jobs, pipelines, clusters, cluster policies, instance pools, SQL warehouses; Unity Catalog:
+    //! schemas, volumes, locations.
     // kinds: one file each
     pub mod cluster;
     pub mod external_location;
     pub mod job;
+    pub mod pipeline;
     pub mod policy;
     pub mod pool;
     pub mod schema;
     pub mod volume;
+    pub mod warehouse;
     // their parts, and what several kinds share
     pub mod access;
     pub mod ai_functions;
@@ -54,11 +57,18 @@ pub mod databricks {
     pub mod notifications;
     pub(crate) mod own_clusters;
     mod permissions;
+    pub mod pipeline_ads;
+    mod pipeline_check;
+    pub mod pipeline_connectors;
+    pub mod pipeline_ingestion;
+    pub mod pipeline_parts;
+    pub mod pipeline_streams;
     pub mod policy_rule;
     pub mod pool_parts;
     pub mod report_tasks;
     #[cfg(test)]
     mod rules_tests;
+    mod run_as;
     pub mod storage;
     mod task_check;
     pub mod task_types;
@@ -145,7 +155,9 @@ const ALL: &[&dyn Kind] = &[
     &databricks::external_location::DatabricksExternalLocation,
     &databricks::pool::DatabricksInstancePool,
     &databricks::job::DatabricksJob,
+    &databricks::pipeline::DatabricksPipeline,
     &databricks::schema::DatabricksSchema,
+    &databricks::warehouse::DatabricksSqlWarehouse,
     &databricks::volume::DatabricksVolume,
     &emr::cluster::EmrCluster,
     &emr::security::EmrSecurityConfiguration,

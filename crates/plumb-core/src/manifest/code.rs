@@ -15,6 +15,8 @@ use plumb_model::yaml::{FileId, Guesser, Node, Packed, Problem, Problems, Span, 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What stands behind a folder of which all is meant.
+const ALL_IN_IT: &str = "/**";
 /// The most files of a tree.
 const MOST_FILES_A_TREE: usize = 10_000;
 /// The most bytes of a tree, and of all trees together.
@@ -330,6 +332,19 @@ impl Looking<'_> {
         wanted: &mut WantedCode,
         problems: &mut Problems,
     ) -> Option<String> {
+        if let Some(folder) = path.strip_suffix(ALL_IN_IT).filter(|_| one.role == CodeRole::Source) {
+            if self.target.folder.is_volume() && !self.fits_volume(one, problems) {
+                return None;
+            }
+            let written = one.path.strip_suffix(ALL_IN_IT).unwrap_or(&one.path);
+            if self.look(folder, written, one.span, problems)?.kind != FoundCodeKind::Folder {
+                let what = format!("`{}` is a file, and only a folder has `{ALL_IN_IT}` behind it", self.told(folder));
+                problems.at(one.span, what, "name the file itself");
+                return None;
+            }
+            self.folder(folder, one.span, wanted, problems);
+            return Some(path);
+        }
         let is_library = matches!(one.role, CodeRole::Library | CodeRole::Dependency);
         let path = if is_library && path.contains('*') { self.only(&path, one, problems)? } else { path };
         if self.target.folder.is_volume() && !self.fits_volume(one, problems) {
@@ -356,6 +371,7 @@ impl Looking<'_> {
                 let label = match (one.role, self.with_ending(&path, &one.path)) {
                     (CodeRole::Notebook, Some(notebook)) => format!("write `{notebook}`: the file has an ending"),
                     (CodeRole::Dependency, _) => "name what was built of it: `./dist/etl-*.whl`".to_owned(),
+                    (CodeRole::Source, _) => format!("write `{}{ALL_IN_IT}`", shown(&one.path)),
                     _ => "name a file in it".to_owned(),
                 };
                 problems.at(one.span, what, label).help("`metadata.code` takes whole folders along");
@@ -371,7 +387,9 @@ impl Looking<'_> {
         let what = match one.role {
             CodeRole::Notebook => "notebooks",
             CodeRole::Query => "files that SQL warehouses run",
-            CodeRole::Folder => "dbt projects",
+            // A pipeline's root folder is one too.
+            CodeRole::Folder => "folders that are run, such as dbt projects",
+            CodeRole::Source => "sources of pipelines",
             _ => return true,
         };
         let help = "set `databricks.code` of the target to a folder of the workspace: `/Workspace/…`";

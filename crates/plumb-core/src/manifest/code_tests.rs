@@ -211,6 +211,48 @@ fn each_field_gets_the_path_that_its_service_wants() {
     assert_eq!(at("/environments/0/spec/dependencies/2"), "-r TREE/lib/load.py");
 }
 
+fn pipeline(spec: &str) -> String {
+    format!("apiVersion: plumb/v1\nkind: DatabricksPipeline\nmetadata: {{name: p}}\nspec:\n  name: p\n{spec}")
+}
+
+#[test]
+fn a_pipelines_sources_are_a_notebook_a_file_or_all_of_a_folder() {
+    let desired = loaded(&[
+        ("src/down/more.sql", "select 1"),
+        (
+            "manifests/p.yaml",
+            &pipeline(
+                "  root_path: ../src\n  libraries:\n  - {glob: {include: ../src/**}}\n  - {glob: {include: ../src/etl.py}}\n  \
+                 - {notebook: {path: ../src/etl.py}}\n  - {file: {path: ../src/load.py}}\n  \
+                 - {glob: {include: /Workspace/other/**}}\n",
+            ),
+        ),
+    ]);
+    let tree = desired.code.of(&desired.resources[0].address).unwrap();
+    let at = |path: &str| format!("/Workspace/Shared/ops/.plumb/bau/prod/code/{}/{path}", tree.hash);
+    let spec = spec(&desired, "p");
+    assert_eq!(spec["root_path"], at("src").as_str());
+    let libraries = &spec["libraries"];
+    assert_eq!(libraries[0]["glob"]["include"], at("src/**").as_str());
+    assert_eq!(libraries[1]["glob"]["include"], at("src/etl").as_str(), "a notebook has no ending in a workspace");
+    assert_eq!(libraries[2]["notebook"]["path"], at("src/etl").as_str());
+    assert_eq!(libraries[3]["file"]["path"], at("src/load.py").as_str());
+    assert_eq!(libraries[4]["glob"]["include"], "/Workspace/other/**");
+    let files: Vec<&str> = tree.files.keys().map(String::as_str).collect();
+    assert_eq!(files, ["src/down/more.sql", "src/etl.py", "src/load.py", "src/parts.py"]);
+    for (include, wrong) in [
+        ("../src", "`src` is a folder, and a file belongs here"),
+        ("../src/load.py/**", "`src/load.py` is a file, and only a folder has `/**` behind it"),
+        ("../none/**", "there is no `none`"),
+    ] {
+        let text = pipeline(&format!("  libraries: [{{glob: {{include: {include}}}}}]\n"));
+        let found = mistakes("prod", &[("manifests/p.yaml", &text)]);
+        assert!(found.len() == 1 && found[0].contains(wrong), "{include}: {found:?}");
+    }
+    let volume = mistakes("volume", &[("manifests/p.yaml", &pipeline("  libraries: [{glob: {include: ../src/**}}]\n"))]);
+    assert!(volume.iter().any(|told| told.contains("a volume keeps no sources of pipelines")), "{volume:?}");
+}
+
 #[test]
 fn what_plumb_put_there_is_not_the_manifests() {
     use crate::manifest::Author;

@@ -455,7 +455,9 @@ impl<'a> Walk<'a> {
             op,
             from: live.or(default).cloned(),
             to: want.or(default).cloned(),
-            replaces: above.replaces || (want.is_none() && field.rule.replace_to_clear),
+            replaces: above.replaces
+                || (want.is_none() && field.rule.replace_to_clear)
+                || (live.is_none() && field.rule.replace_to_set),
             lost: false,
         });
     }

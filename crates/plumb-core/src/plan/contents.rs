@@ -247,12 +247,12 @@ fn refuse(
         Contents::Known { things, is_more } => (things, *is_more),
     };
     let left: Vec<&Contained> = things.iter().filter(|thing| !is_in(thing, deleted)).collect();
-    if let Some((thing, why)) = left.iter().find_map(|thing| Some((thing, belongs(context, owners, thing)?))) {
+    if let Some((thing, (why, first))) = left.iter().find_map(|thing| Some((thing, belongs(context, owners, thing)?))) {
         let reason = format!("{because}{whose} holds {} {}, {why}: {that} would destroy it", thing.noun, thing.id);
         let remedy = if change.action == Action::Replace {
             keep_it(change)
         } else {
-            format!("see to that first; or `plumb release {address}`")
+            format!("{first}; or `plumb release {address}`")
         };
         return Some(Blocked::new(address, reason).with_remedy(remedy));
     }
@@ -283,23 +283,23 @@ fn keep_it(change: &Change) -> String {
     format!("to keep the data, take the change of {} back, or move it to a new object first", replacing(change))
 }
 
-/// Why a thing may not go, whatever the mark of what holds it says: somebody manages it.
+/// Why a thing may not go, whatever the mark of what holds it says: somebody manages it. And what to do about that.
 fn belongs(
     context: &PlanContext<'_>,
     owners: &BTreeMap<(String, String), Address>,
     thing: &Contained,
-) -> Option<String> {
+) -> Option<(String, &'static str)> {
     let kind = thing.kind?;
     if let Some(owner) = owners.get(&(kind.to_owned(), thing.id.clone())) {
         return Some(if context.declares(owner) {
-            format!("which the manifest of {owner} asks for")
+            (format!("which the manifest of {owner} asks for"), "remove that manifest too")
         } else {
-            format!("which is {owner} and is not deleted itself")
+            (format!("which is {owner} and is not deleted itself"), "see first why that is")
         });
     }
     let live = context.input.live.of(kind).iter().find(|found| found.seen.id == thing.id)?;
     let owner = &live.mark.as_ref()?.owner;
-    Some(format!("which belongs to {owner}"))
+    Some((format!("which belongs to {owner}"), "have it released or deleted there first"))
 }
 
 /// What is said of a delete that goes ahead.
@@ -331,7 +331,7 @@ impl Told {
     fn add_to(&self, change: &mut Change) {
         if !self.contents.counts.is_empty() {
             change.disrupts.insert(ImpactClass::LosesData);
-            change.impacts.push(self.says.clone());
+            change.impacts.insert(0, self.says.clone());
         } else {
             let reason = change.reason.take().map(|reason| format!("{reason}; ")).unwrap_or_default();
             change.reason = Some(format!("{reason}{}", self.says));

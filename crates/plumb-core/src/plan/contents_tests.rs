@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::plan::plan_world::{POOL, World, manifest, pool, pool_spec};
+use proptest::prelude::*;
 
 const OWN: &str = "bau/prod/DatabricksInstancePool";
 
@@ -216,11 +217,11 @@ fn a_plan_shows_how_much_goes_as_data() {
     let contents = serde_json::to_value(&plan.changes[0]).unwrap()["contents"].clone();
     assert_eq!((&contents["counts"], &contents["at_least"]), (&json!({"file": 1200}), &json!(true)));
     assert_eq!(contents["names"].as_array().unwrap().len(), MOST_LISTED);
-    assert_eq!(plan.changes[0].impacts[1], "destroys at least 1,200 files (f0000, f0001, f0002, …)");
+    assert_eq!(plan.changes[0].impacts[0], "destroys at least 1,200 files (f0000, f0001, f0002, …)");
     let empty = orphan().holding("p-1", holds(&[])).plan();
     assert_eq!(serde_json::to_value(&empty.changes[0]).unwrap()["contents"], json!({"counts": {}}));
     let said = plan.changes[0].contents.as_ref().unwrap().says();
-    assert_eq!(plan.changes[0].impacts[1], format!("destroys {said}"));
+    assert_eq!(plan.changes[0].impacts[0], format!("destroys {said}"));
 }
 
 #[test]
@@ -300,4 +301,74 @@ fn a_word_of_the_mark_that_the_manifest_says_otherwise_is_an_update() {
     let both =
         World::of(pool("a", ", lifecycle: {protect: true, forceDestroy: true}")).applied(POOL, "a", "p-1", json!({}));
     assert_eq!(both.fields(), ["~metadata.lifecycle.protect", "~metadata.lifecycle.forceDestroy"]);
+}
+
+/// One of several objects that hold one another.
+#[derive(Clone, Debug)]
+struct Holding {
+    /// The one that it is in: one of those before it, if any is.
+    inside: usize,
+    tables: usize,
+    forced: bool,
+    protected: bool,
+    declared: bool,
+}
+
+fn boxes() -> impl Strategy<Value = Vec<Holding>> {
+    let one = (0..7usize, 0..3usize, any::<bool>(), prop::bool::weighted(0.1), prop::bool::weighted(0.15));
+    let one = one.prop_map(|(inside, tables, forced, protected, declared)| Holding {
+        inside,
+        tables,
+        forced,
+        protected,
+        declared,
+    });
+    prop::collection::vec(one, 1..7)
+}
+
+proptest! {
+    #[test]
+    fn whatever_holds_what_just_that_goes_whose_data_may_go_and_from_the_inside_out(boxes in boxes()) {
+        let name = |at: usize| format!("n{at}");
+        let id = |at: usize| format!("p-{at}");
+        let parent = |at: usize| (boxes[at].inside < at).then_some(boxes[at].inside);
+        let inside = |at: usize| (0..boxes.len()).filter(move |other| parent(*other) == Some(at)).collect::<Vec<_>>();
+        let declared = (0..boxes.len()).filter(|at| boxes[*at].declared);
+        let mut world = World::of(declared.map(|at| pool(&name(at), "")).collect::<String>());
+        // Whose data may go, by hand: from the innermost on.
+        let mut goes = vec![false; boxes.len()];
+        for at in (0..boxes.len()).rev() {
+            let one = &boxes[at];
+            goes[at] = !one.declared && !one.protected && (one.tables == 0 || one.forced) && inside(at).iter().all(|o| goes[*o]);
+        }
+        for (at, one) in boxes.iter().enumerate() {
+            world = if one.declared {
+                world.applied(POOL, &name(at), &id(at), json!({}))
+            } else {
+                world.with_pool(&id(at), &name(at), &format!("{OWN}/{}", name(at)))
+            };
+            let things = (0..one.tables).map(|n| table(&format!("{at}.{n}"))).chain(inside(at).into_iter().map(|o| inner(&id(o))));
+            world = world.holding(&id(at), holds(&things.collect::<Vec<_>>()));
+            if one.forced && !one.declared {
+                world = world.forced(&id(at));
+            }
+            if one.protected && !one.declared {
+                world = world.protected(&id(at));
+            }
+        }
+        let plan = world.plan();
+        let order: Vec<usize> =
+            plan.changes.iter().map(|c| c.address.name[1..].parse().unwrap()).collect();
+        let mut deleted = order.clone();
+        deleted.sort_unstable();
+        let wanted: Vec<usize> = (0..boxes.len()).filter(|at| goes[*at]).collect();
+        prop_assert_eq!(&deleted, &wanted);
+        for (place, at) in order.iter().enumerate() {
+            let change = &plan.changes[place];
+            prop_assert_eq!(change.disrupts.contains(&ImpactClass::LosesData), boxes[*at].tables > 0);
+            for other in inside(*at) {
+                prop_assert!(order[..place].contains(&other) && change.depends_on.iter().any(|a| a.name == name(other)));
+            }
+        }
+    }
 }

@@ -190,7 +190,10 @@ impl Explained {
                 continue;
             }
             let inside = place.inside();
-            if let Some(SchemaMember { place: member, required: is_required }) = inside.members().get(name.as_str()) {
+            // A list that may stand in a mapping: what is no member of that is one of its elements.
+            let of_elements = || place.element()?.inside().members().get(name.as_str()).copied();
+            let found = inside.members().get(name.as_str()).copied().or_else(of_elements);
+            if let Some(SchemaMember { place: member, required: is_required }) = &found {
                 place = *member;
                 required = *is_required;
                 shown.push(name.clone());

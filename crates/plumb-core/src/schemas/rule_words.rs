@@ -29,7 +29,14 @@ impl RuleWords {
             "Secret: entries whose names look like a credential's are never printed.",
         );
         say(rule.replace, "Cannot be changed in place: a change replaces the object.");
-        say(rule.replace_to_clear, "Can be changed in place; to take it away replaces the object.");
+        say(
+            rule.replace_to_clear && !rule.replace_to_set,
+            "Can be changed in place; to take it away replaces the object.",
+        );
+        say(
+            rule.replace_to_clear && rule.replace_to_set,
+            "Can be changed in place; to add it or to take it away replaces the object.",
+        );
         say(rule.server, "Set by the service whatever the manifest says: never compared.");
         say(rule.write_only, "Never shown by the service: a change is told by a hash in the mark.");
         say(rule.json_text, "Compared as JSON where it is JSON: how a number is spelled means nothing.");

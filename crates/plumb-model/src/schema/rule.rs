@@ -38,6 +38,8 @@ pub struct Rule {
     pub superseded_by: Option<String>,
     /// It can be changed in place but not taken away: for that the object is replaced.
     pub replace_to_clear: bool,
+    /// It can be changed in place where it is there already; an object that has none is replaced to get one.
+    pub replace_to_set: bool,
     /// Values that mean the same: each inner list is one value under several names.
     pub alias: Vec<Vec<Value>>,
     /// Values below are taken as they stand: null is one of them.
@@ -113,6 +115,8 @@ pub enum CodeRole {
     Dependency,
     /// A folder, with all that is in it.
     Folder,
+    /// A notebook, a file, or a folder with `/**` behind it, for all that is in it.
+    Source,
 }
 
 /// What of a value is never printed.

@@ -12,8 +12,9 @@ fn types() -> &'static Types {
     TYPES.get_or_init(|| {
         let lines = include_str!("fields.txt").lines().filter(|l| !l.starts_with('#'));
         let member = |word: &'static str| word.split_once(':').unwrap_or((word, "text"));
-        let line =
-            |l: &'static str| l.split_once(": ").map(|(name, rest)| (name, rest.split(' ').map(member).collect()));
+        let line = |l: &'static str| {
+            l.split_once(':').map(|(name, rest)| (name, rest.split_whitespace().map(member).collect()))
+        };
         lines.filter_map(line).collect()
     })
 }

@@ -1,4 +1,5 @@
-//! A Databricks workspace: jobs, clusters, policies, pools, permissions, files, secrets, principals, SQL statements, Unity Catalog.
+//! A Databricks workspace: jobs, pipelines, clusters, policies, pools, permissions, files, secrets, principals, SQL
+//! statements, Unity Catalog.
 
 pub(crate) mod archive;
 mod catalog;
@@ -16,6 +17,7 @@ pub(crate) mod libraries;
 mod notebooks;
 mod paging;
 mod permissions;
+mod pipelines;
 mod placed;
 mod policies;
 mod pools;
@@ -61,7 +63,13 @@ pub(crate) struct DatabricksState {
     /// Users, groups and service principals, by kind and id.
     pub principals: BTreeMap<String, BTreeMap<String, Value>>,
     pub warehouses: BTreeMap<String, Value>,
+    /// When each warehouse came into its state, or was last used.
+    pub warehouse_since: BTreeMap<String, i64>,
     pub statements: BTreeMap<String, statements::SqlStatement>,
+    /// As a get shows them, without their updates.
+    pub pipelines: BTreeMap<String, Value>,
+    /// The updates of each pipeline, the oldest first.
+    pub pipeline_updates: BTreeMap<String, Vec<pipelines::updates::PipelineUpdate>>,
     pub dbfs: tree::Tree,
     /// Files of DBFS that are being written, by handle.
     pub streams: BTreeMap<i64, dbfs::Stream>,
@@ -111,6 +119,8 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
     if !matches!(segments.as_slice(), ["api", _, "jobs", "create" | "get" | "list"] | ["api", _, "permissions", ..]) {
         clusters::tick(store);
         runs::tick(store);
+        warehouses::tick(store);
+        pipelines::updates::tick(store);
     }
     if (request.method.as_str(), segments.as_slice()) == ("POST", &["telemetry-ext"]) {
         // What databricks/cli sends after each command. Its testserver's answer; nothing is kept.
@@ -133,6 +143,10 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
         ("2.0", ["policy-families"]) => policies::families(request, None),
         ("2.0", ["policy-families", id]) => policies::families(request, Some(id)),
         ("2.0", ["instance-pools", verb]) => pools::handle(store, request, verb),
+        ("2.0", ["permissions", "sql", "warehouses", id]) => permissions::handle(store, request, "sql/warehouses", id),
+        ("2.0", ["permissions", "sql", "warehouses", id, "permissionLevels"]) => {
+            permissions::levels(store, request, "sql/warehouses", id)
+        }
         ("2.0", ["permissions", kind, id]) => permissions::handle(store, request, kind, id),
         ("2.0", ["permissions", kind, id, "permissionLevels"]) => permissions::levels(store, request, kind, id),
         ("2.0", ["workspace", verb]) => workspace::handle(store, request, verb),
@@ -143,6 +157,7 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
         ("2.1", ["unity-catalog", rest @ ..]) => unity::handle(store, request, rest),
         ("2.0", ["dbfs", verb]) => dbfs::handle(store, request, verb),
         ("2.0", ["secrets", rest @ ..]) => secrets::handle(store, request, rest),
+        ("2.0", ["pipelines", rest @ ..]) => pipelines::handle(store, request, rest),
         ("2.0", ["sql", "warehouses", rest @ ..]) => warehouses::handle(store, request, rest),
         ("2.0", ["sql", "statements", rest @ ..]) => statements::handle(store, request, rest),
         ("2.0", ["preview", "scim", "v2", "Me"]) if request.method == "GET" => Some(identity::me(store, request)),
@@ -205,6 +220,23 @@ mod tests {
         ("POST", "/api/2.0/workspace/delete"),
         ("GET", "/api/2.0/workspace/list"),
         ("POST", "/api/2.0/sql/warehouses"),
+        ("POST", "/api/2.0/sql/warehouses/w/edit"),
+        ("POST", "/api/2.0/sql/warehouses/w/stop"),
+        ("GET", "/api/2.0/sql/warehouses"),
+        ("POST", "/api/2.0/pipelines"),
+        ("PUT", "/api/2.0/pipelines/p"),
+        ("GET", "/api/2.0/pipelines"),
+        ("GET", "/api/2.0/pipelines/p"),
+        ("POST", "/api/2.0/pipelines/p/updates"),
+        ("GET", "/api/2.0/pipelines/p/updates"),
+        ("POST", "/api/2.0/pipelines/p/stop"),
+        ("GET", "/api/2.0/pipelines/p/events"),
+        ("PUT", "/api/2.0/permissions/sql/warehouses/w"),
+        ("PATCH", "/api/2.0/permissions/pipelines/p"),
+        ("POST", "/api/2.0/secrets/scopes/create"),
+        ("POST", "/api/2.0/secrets/put"),
+        ("POST", "/api/2.0/secrets/acls/put"),
+        ("GET", "/api/2.0/secrets/list"),
         ("POST", "/api/2.0/sql/statements"),
         ("GET", "/api/2.0/sql/statements/s"),
         ("GET", "/api/2.0/sql/statements/s/result/chunks/a"),
@@ -321,6 +353,31 @@ mod tests {
         "remove",
         "aws_iam_role",
         "force",
+        "tags",
+        "custom_tags",
+        "channel",
+        "auto_stop_mins",
+        "cluster_size",
+        "min_num_clusters",
+        "page_size",
+        "clusters",
+        "label",
+        "notebook",
+        "storage",
+        "catalog",
+        "continuous",
+        "ingestion_definition",
+        "event_log",
+        "expected_last_modified",
+        "filter",
+        "order_by",
+        "full_refresh",
+        "pipeline_task",
+        "pipeline_id",
+        "scope",
+        "key",
+        "string_value",
+        "permission",
     ];
 
     fn nonsense() -> impl Strategy<Value = Value> {
@@ -375,6 +432,8 @@ mod tests {
                 "clusters": [{ "cluster_id": "c", "spark_version": "s", "node_type_id": "n" }],
                 "policies": [{ "policy_id": "p", "name": "p" }],
                 "instance_pools": [{ "instance_pool_id": "p", "instance_pool_name": "p", "node_type_id": "c" }],
+                "warehouses": [{ "id": "w", "name": "w" }],
+                "pipelines": [{ "pipeline_id": "p", "name": "p", "libraries": [{ "jar": "/a.jar" }] }],
             });
             super::seed::add(&mut store, &seed).unwrap();
             for ((method, path), mut body) in calls {
@@ -385,6 +444,8 @@ mod tests {
                         "instance_pool_name": "q", "node_type_id": "c", "spark_version": "s", "path": "/Shared/a",
                         "format": "RAW", "update_mask": "aws_attributes.zone_id,autoscale", "catalog_name": "main",
                         "schema_name": "default", "volume_type": "MANAGED", "url": "s3://b/n", "credential_name": "default",
+                        "scope": "s", "key": "k",
+                        "libraries": [{ "jar": "/a.jar" }], "string_value": "v", "principal": "g", "permission": "READ",
                     });
                     for (name, value) in usual.as_object().unwrap() {
                         map.entry(name).or_insert_with(|| value.clone());

@@ -95,6 +95,30 @@ fn open<K: FromStr>(token: &str) -> Result<PageToken<K>, ApiError> {
     text.as_deref().and_then(read).ok_or_else(|| ApiError::invalid(format!("Invalid page token: {token}")))
 }
 
+/// Reads a page of what is ordered by its key, up or down: its rows, and the token of the next page.
+pub fn keyed_page<'a, V>(
+    all: impl Iterator<Item = (&'a String, &'a V)>,
+    token: Option<&str>,
+    limit: usize,
+    is_descending: bool,
+) -> Result<(Vec<&'a V>, Option<String>), ApiError> {
+    let invalid = |token: &str| ApiError::invalid(format!("Invalid page token: {token}"));
+    let after = match token.filter(|token| !token.is_empty()) {
+        None => None,
+        Some(token) => {
+            let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let key = text.as_deref().and_then(|text| text.strip_prefix("key:")).map(str::to_owned);
+            Some(key.ok_or_else(|| invalid(token))?)
+        }
+    };
+    let is_passed =
+        |key: &String| after.as_ref().is_some_and(|after| if is_descending { key >= after } else { key <= after });
+    let mut rows = all.skip_while(|(key, _)| is_passed(key));
+    let page: Vec<_> = rows.by_ref().take(limit).collect();
+    let next = page.last().filter(|_| rows.next().is_some()).map(|(key, _)| seal(&format!("key:{key}")));
+    Ok((page.into_iter().map(|(_, value)| value).collect(), next))
+}
+
 /// The limit of a page: between 1 and `most`, `usual` when it is not given.
 pub fn limit(request: &Request, name: &str, usual: i64, most: i64) -> Result<usize, ApiError> {
     let limit = request.number(name)?.unwrap_or(usual);

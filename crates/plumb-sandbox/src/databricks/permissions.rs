@@ -1,6 +1,6 @@
-//! Permissions API 2.0: access control lists of clusters, policies, pools, jobs and workspace objects.
+//! Permissions API 2.0: access control lists of clusters, policies, pools, jobs, pipelines, warehouses and workspace objects.
 
-use super::{DatabricksState, set, text, workspace};
+use super::{DatabricksState, pipelines, set, text, workspace};
 use crate::{
     errors::{ApiError, Handled},
     request::Request,
@@ -29,7 +29,7 @@ struct ObjectType {
 }
 
 // Levels: Terraform provider, permissions/; object types: databricks/cli testserver, permissions.go.
-const OBJECT_TYPES: [ObjectType; 7] = [
+const OBJECT_TYPES: [ObjectType; 9] = [
     ObjectType {
         path: "jobs",
         object_type: "job",
@@ -66,12 +66,39 @@ const OBJECT_TYPES: [ObjectType; 7] = [
         levels: &[("CAN_USE", "Can make clusters by the policy")],
         admins: "CAN_USE",
     },
+    ObjectType {
+        path: WAREHOUSES,
+        object_type: "warehouses",
+        levels: &[
+            ("CAN_VIEW", "Can view the warehouse"),
+            ("CAN_USE", "Can run queries on the warehouse"),
+            ("CAN_MONITOR", "Can run queries on the warehouse, and see those of others"),
+            ("IS_OWNER", "Owns the warehouse"),
+            ("CAN_MANAGE", "Can change the warehouse and its permissions"),
+        ],
+        admins: "CAN_MANAGE",
+    },
+    ObjectType {
+        path: "pipelines",
+        object_type: "pipelines",
+        levels: &[
+            ("CAN_VIEW", "Can view the pipeline"),
+            ("CAN_RUN", "Can view the pipeline, start and stop its updates"),
+            ("IS_OWNER", "Owns the pipeline: its updates run as the owner"),
+            ("CAN_MANAGE", "Can change the pipeline and its permissions"),
+        ],
+        admins: "CAN_MANAGE",
+    },
     ObjectType { path: DIRECTORIES, object_type: "directory", levels: &OF_FILES, admins: "CAN_MANAGE" },
     ObjectType { path: "notebooks", object_type: "notebook", levels: &OF_FILES, admins: "CAN_MANAGE" },
     ObjectType { path: "files", object_type: "file", levels: &OF_FILES, admins: "CAN_MANAGE" },
 ];
 
 const DIRECTORIES: &str = "directories";
+
+/// The Terraform provider and databricks/cli ask for this path, the SDK for `warehouses`; object ids have this one
+/// (terraform-provider-databricks#4143: only old ones had the other).
+const WAREHOUSES: &str = "sql/warehouses";
 
 const OF_FILES: [(&str, &str); 4] = [
     ("CAN_READ", "Can view it"),
@@ -110,6 +137,7 @@ pub fn may_edit(state: &DatabricksState, path: &str, user: &str) -> bool {
 }
 
 fn kind(path: &str) -> Option<&'static ObjectType> {
+    let path = if path == "warehouses" { WAREHOUSES } else { path };
     OBJECT_TYPES.iter().find(|k| k.path == path)
 }
 
@@ -121,6 +149,8 @@ fn exists(state: &DatabricksState, kind: &ObjectType, user: &str, id: &str) -> b
         "jobs" => id.parse().is_ok_and(|id: i64| state.jobs.contains_key(&id)),
         "clusters" => state.clusters.contains_key(id),
         "instance-pools" => state.instance_pools.contains_key(id),
+        WAREHOUSES => state.warehouses.contains_key(id),
+        "pipelines" => state.pipelines.contains_key(id),
         _ => state.policies.contains_key(id),
     }
 }
@@ -131,7 +161,9 @@ fn missing(kind: &ObjectType, id: &str) -> ApiError {
         // A 400 that means 404 (Terraform provider#1227).
         "clusters" => ApiError::invalid(format!("Cannot access cluster {id}: Cluster {id} does not exist")),
         "instance-pools" => ApiError::missing(format!("Instance pool {id} does not exist.")),
+        "pipelines" => pipelines::missing(id),
         // Words are unverified.
+        WAREHOUSES => ApiError::missing(format!("SQL warehouse {id} does not exist")),
         _ if kind.node_type().is_some() => ApiError::missing(format!("{} {id} does not exist.", kind.object_type)),
         _ => ApiError::missing(format!("Cluster policy {id} does not exist.")),
     }
@@ -146,7 +178,7 @@ pub fn handle(store: &mut Store, request: &Request, path: &str, id: &str) -> Opt
     if !exists(&store.databricks, kind, &request.user, id) {
         return Some(Err(missing(kind, id)));
     }
-    let object = format!("/{path}/{id}");
+    let object = format!("/{}/{id}", kind.path);
     let changed = match request.method.as_str() {
         "PUT" => replace(store, kind, &object, request, Vec::new()),
         "PATCH" => {
@@ -222,9 +254,19 @@ fn replace(
     let mut grants = before;
     grants.extend(read(kind, &list)?);
     let mut grants = last_wins(grants);
-    if kind.path == "jobs" && grants.iter().filter(|g| g.level == "IS_OWNER").count() != 1 {
-        // databricks/cli testserver, permissions.go.
-        return Err(ApiError::invalid("The job must have exactly one owner."));
+    keep_owner(store, kind, object, &mut grants);
+    let owners = grants.iter().filter(|g| g.level == "IS_OWNER").count();
+    if owners == 0 && kind.path == WAREHOUSES {
+        let id = object.rsplit('/').next().unwrap_or_default();
+        return Err(ApiError::invalid(format!(
+            "PUT requests for warehouse {id} with no existing owner must provide a new owner."
+        )));
+    }
+    if owners != 1
+        && let Some(noun) = owned(kind)
+    {
+        // Of jobs and pipelines: databricks/cli testserver, permissions.go; databricks/cli#4466.
+        return Err(ApiError::invalid(format!("The {noun} must have exactly one owner.")));
     }
     // Callers cannot lock themselves out of a cluster or a pool: their own CAN_MANAGE is kept (Terraform provider,
     // permissions/, which drops that entry on read for the same reason).
@@ -239,8 +281,35 @@ fn replace(
             grants.push(own);
         }
     }
+    let owner = grants.iter().find(|g| g.level == "IS_OWNER").map(|g| g.name.clone());
     store.databricks.permissions.insert(object.to_owned(), grants);
+    if let (Some(id), Some(owner)) = (object.strip_prefix("/pipelines/"), owner) {
+        pipelines::owned_by(store, id, &owner);
+    }
     Ok(())
+}
+
+/// What is owned by somebody, as refusals call it.
+fn owned(kind: &ObjectType) -> Option<&'static str> {
+    match kind.path {
+        "jobs" => Some("job"),
+        "pipelines" => Some("pipeline"),
+        WAREHOUSES => Some("warehouse"),
+        _ => None,
+    }
+}
+
+/// A warehouse whose new list names no owner keeps the one that it has: only one without an owner is refused then ("PUT
+/// requests for warehouse … with no existing owner must provide a new owner", terraform-provider-databricks#2678).
+fn keep_owner(store: &Store, kind: &ObjectType, object: &str, grants: &mut Vec<Grant>) {
+    if kind.path != WAREHOUSES || grants.iter().any(|grant| grant.level == "IS_OWNER") {
+        return;
+    }
+    let before = store.databricks.permissions.get(object).into_iter().flatten();
+    if let Some(owner) = before.into_iter().find(|grant| grant.level == "IS_OWNER").cloned() {
+        grants.retain(|grant| (&grant.principal, &grant.name) != (&owner.principal, &owner.name));
+        grants.push(owner);
+    }
 }
 
 fn principal_of(user: &str) -> &'static str {
@@ -249,16 +318,16 @@ fn principal_of(user: &str) -> &'static str {
 
 /// Gives a new object its first grants: the creator's, and those that the creating call named.
 pub fn created(store: &mut Store, object: &str, user: &str, acl: Option<&Value>) -> Result<(), ApiError> {
-    let path = object.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let path = object.trim_start_matches('/').rsplit_once('/').map_or("", |(path, _)| path);
     let Some(kind) = kind(path) else { return Ok(()) };
     let mut grants = acl.map_or(Ok(Vec::new()), |list| read(kind, list))?;
-    let level = if path == "jobs" { "IS_OWNER" } else { "CAN_MANAGE" };
+    let noun = owned(kind);
+    let level = if noun.is_some() { "IS_OWNER" } else { "CAN_MANAGE" };
     let owners = grants.iter().filter(|g| g.level == "IS_OWNER").count();
     if owners > 1 {
-        return Err(ApiError::invalid("The job must have exactly one owner."));
+        return Err(ApiError::invalid(format!("The {} must have exactly one owner.", noun.unwrap_or("object"))));
     }
-    let owned = owners == 1;
-    if path != "cluster-policies" && !owned {
+    if path != "cluster-policies" && owners == 0 {
         let own =
             Grant { principal: principal_of(user).to_owned(), name: user.to_lowercase(), level: level.to_owned() };
         grants.push(own);
@@ -439,5 +508,48 @@ mod tests {
         assert_eq!(seen[1], ("me@example.com".to_owned(), "CAN_MANAGE".to_owned()));
         let acl = json!({ "access_control_list": [{ "group_name": "g", "permission_level": "CAN_RESTART" }] });
         assert!(ask(&mut store, "PUT", &path, acl).is_err());
+    }
+
+    #[test]
+    fn a_warehouse_keeps_its_owner_and_has_two_paths() {
+        let mut store = Store::new(Clock::Fixed(0));
+        let made = ask(&mut store, "POST", "/api/2.0/sql/warehouses", json!({ "name": "w" })).unwrap();
+        let id = made["id"].as_str().unwrap();
+        let paths = ["sql/warehouses", "warehouses"].map(|kind| format!("/api/2.0/permissions/{kind}/{id}"));
+        let acl = json!({ "access_control_list": [
+            { "group_name": "g", "permission_level": "CAN_VIEW" },
+            { "group_name": "g", "permission_level": "CAN_USE" },
+        ] });
+        let seen = ask(&mut store, "PUT", &paths[0], acl.clone()).unwrap();
+        let level = |name: &str, level: &str| (name.to_owned(), level.to_owned());
+        let all = [level("g", "CAN_USE"), level("me@example.com", "IS_OWNER"), level("admins", "CAN_MANAGE")];
+        assert_eq!(levels(&seen), all);
+        assert_eq!(
+            (&seen["object_id"], &seen["object_type"]),
+            (&json!(format!("/sql/warehouses/{id}")), &json!("warehouses"))
+        );
+        assert_eq!(ask(&mut store, "GET", &paths[1], Value::Null).unwrap(), seen);
+        let lower =
+            json!({ "access_control_list": [{ "user_name": "me@example.com", "permission_level": "CAN_USE" }] });
+        assert_eq!(levels(&ask(&mut store, "PUT", &paths[1], lower).unwrap())[0], level("me@example.com", "IS_OWNER"));
+        let given =
+            json!({ "access_control_list": [{ "service_principal_name": "sp", "permission_level": "IS_OWNER" }] });
+        assert_eq!(levels(&ask(&mut store, "PUT", &paths[0], given.clone()).unwrap())[0], level("sp", "IS_OWNER"));
+        let two = json!({ "access_control_list": [{ "user_name": "a@example.com", "permission_level": "IS_OWNER" }] });
+        assert!(ask(&mut store, "PATCH", &paths[0], two).is_err());
+        let run = json!({ "access_control_list": [{ "group_name": "g", "permission_level": "CAN_RUN" }] });
+        assert!(ask(&mut store, "PUT", &paths[0], run).is_err());
+        for path in &paths {
+            let shown = ask(&mut store, "GET", &format!("{path}/permissionLevels"), Value::Null).unwrap();
+            assert_eq!(shown["permission_levels"].as_array().unwrap().len(), 5);
+        }
+        // A list that an older state has without an owner has to be given one.
+        store.databricks.permissions.insert(format!("/sql/warehouses/{id}"), Vec::new());
+        assert!(ask(&mut store, "PUT", &paths[0], acl).is_err());
+        ask(&mut store, "PUT", &paths[0], given).unwrap();
+        assert_eq!(
+            ask(&mut store, "GET", "/api/2.0/permissions/sql/warehouses/none", Value::Null).unwrap_err().status,
+            404
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use super::placed::Created;
 use super::{
-    cluster_rules, clusters, code, defaults, jobs, paging, policies, repair, run_view, set, single_task, text,
+    cluster_rules, clusters, code, defaults, jobs, paging, pipelines, policies, repair, run_view, set, single_task,
+    text,
 };
 use crate::{
     errors::{ApiError, Handled},
@@ -180,6 +181,7 @@ pub fn run_now(store: &mut Store, request: &Request) -> Handled {
             skip(run);
         }
     }
+    pipelines::updates::begin_of_run(store, run_id);
     code::begin(store, run_id);
     Ok(json!({ "run_id": run_id, "number_in_job": run_id }))
 }
@@ -310,6 +312,9 @@ pub fn resolve_clusters(store: &mut Store, settings: &mut Value) -> Option<Strin
             broken.get_or_insert(format!("Run failed with error message Cluster validation error: {message}"));
         }
     });
+    if let Some(id) = pipelines::updates::unknown(store, settings) {
+        broken.get_or_insert(format!("Run failed with error message Pipeline {id} does not exist"));
+    }
     let mut existing = Vec::new();
     defaults::each_task(settings, &mut |task| existing.extend(text(task, "existing_cluster_id").map(str::to_owned)));
     for id in existing {
@@ -336,6 +341,7 @@ fn submit(store: &mut Store, request: &Request) -> Handled {
     let given = json!({});
     let start = Start { job_id: 0, settings: &settings, run_as, outcome, idempotency_token: token, given };
     let run_id = add(store, request, start);
+    pipelines::updates::begin_of_run(store, run_id);
     code::begin(store, run_id);
     Ok(json!({ "run_id": run_id }))
 }

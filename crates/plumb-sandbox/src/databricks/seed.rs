@@ -6,21 +6,22 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The lists of a seed in the order in which they are added: what others refer to comes first.
-const LISTS: [(&str, &str, &str); 5] = [
+const LISTS: [(&str, &str, &str); 6] = [
     ("policies", "/api/2.0/policies/clusters/create", "policy_id"),
     ("instance_pools", "/api/2.0/instance-pools/create", "instance_pool_id"),
     ("warehouses", "/api/2.0/sql/warehouses", "id"),
     ("clusters", "/api/2.1/clusters/create", "cluster_id"),
+    ("pipelines", "/api/2.0/pipelines", "pipeline_id"),
     ("jobs", "/api/2.2/jobs/create", "job_id"),
 ];
 
-const NAMES: &str = "jobs, clusters, policies, instance_pools, warehouses, catalogs, schemas, volumes, tables, functions, \
-                     registered_models, external_locations, storage_credentials";
+const NAMES: &str = "jobs, clusters, policies, instance_pools, warehouses, pipelines, catalogs, schemas, volumes, tables, \
+                     functions, registered_models, external_locations, storage_credentials";
 
 /// Adds a seed's objects as if a user had created them, and answers their ids. Each may name its own id, its
 /// `creator_user_name`, and its `permissions` (a list as in the permissions API); clusters also `state`, `pinned` and
-/// `libraries`, warehouses `state`. A job may be bare settings, or have them under `settings` as jobs/get shows it. `runs`
-/// are runs of the past.
+/// `libraries`, warehouses `state`. A job may be bare settings, or have them under `settings` as jobs/get shows it, and a
+/// pipeline under `spec`. `runs` are runs of the past.
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
     let mut seed = seed.clone();
     let runs = seed.as_object_mut().and_then(|lists| lists.remove("runs"));
@@ -120,10 +121,12 @@ fn past_run(store: &mut Store, seed: &Value) -> Result<Value, String> {
 fn one(store: &mut Store, path: &str, key: &str, object: Value) -> Result<Value, String> {
     let user = text(&object, "creator_user_name").unwrap_or(super::identity::SOMEONE).to_owned();
     let wanted = set(&object, key).cloned();
-    let mut body = match set(&object, "settings").filter(|_| key == "job_id") {
-        Some(settings) => settings.clone(),
-        None => object.clone(),
+    let inside = match key {
+        "job_id" => set(&object, "settings"),
+        "pipeline_id" => set(&object, "spec"),
+        _ => None,
     };
+    let mut body = inside.unwrap_or(&object).clone();
     let map = body.as_object_mut().ok_or("it must be an object")?;
     for own in [key, "creator_user_name", "permissions", "state", "pinned", "created_time", "run_as_user_name"] {
         map.remove(own);
@@ -176,6 +179,7 @@ fn rename(store: &mut Store, key: &str, id: &Value, wanted: Value) -> Result<Val
             let map = match key {
                 "policy_id" => &mut state.policies,
                 "id" => &mut state.warehouses,
+                "pipeline_id" => &mut state.pipelines,
                 _ => &mut state.instance_pools,
             };
             let Some(mut object) = map.remove(&old) else { return Err(taken()) };
@@ -183,7 +187,17 @@ fn rename(store: &mut Store, key: &str, id: &Value, wanted: Value) -> Result<Val
                 return Err(taken());
             }
             object[key] = json!(new);
+            if key == "pipeline_id" {
+                object["spec"]["id"] = json!(new);
+                if object["spec"]["storage"] == format!("dbfs:/pipelines/{old}") {
+                    object["spec"]["storage"] = json!(format!("dbfs:/pipelines/{new}"));
+                }
+            }
             map.insert(new.clone(), object);
+            state.warehouse_since.remove(&old);
+            if let Some(updates) = state.pipeline_updates.remove(&old) {
+                state.pipeline_updates.insert(new.clone(), updates);
+            }
             folder(key)
         }
     };
@@ -199,7 +213,8 @@ fn folder(key: &str) -> &'static str {
         "job_id" => "jobs",
         "cluster_id" => "clusters",
         "policy_id" => "cluster-policies",
-        "id" => "warehouses",
+        "id" => "sql/warehouses",
+        "pipeline_id" => "pipelines",
         _ => "instance-pools",
     }
 }
@@ -215,10 +230,12 @@ fn finish(store: &mut Store, key: &str, id: &Value, object: &Value, user: &str) 
         job.created_time = created;
     }
     if key == "id"
-        && let Some(state) = text(object, "state")
         && let Some(warehouse) = store.databricks.warehouses.get_mut(&plain)
     {
+        // It has been there for long, so that it is on its way nowhere.
+        let state = text(object, "state").unwrap_or("RUNNING");
         warehouse["state"] = json!(state);
+        warehouse["num_clusters"] = if state == "RUNNING" { warehouse["min_num_clusters"].clone() } else { json!(0) };
     }
     let mut calls = Vec::new();
     if let Some(acl) = set(object, "permissions") {
@@ -262,11 +279,18 @@ mod tests {
             "policies": [{ "policy_id": "P1", "name": "p", "definition": { "custom_tags.a": { "type": "fixed", "value": "b" } } }],
             "instance_pools": [{ "instance_pool_id": "pool-1", "instance_pool_name": "q", "node_type_id": "n",
                 "permissions": [{ "group_name": "g", "permission_level": "CAN_ATTACH_TO" }] }],
-            "warehouses": [{ "id": "w-1", "name": "small", "state": "STOPPED" }],
+            "warehouses": [{ "id": "w-1", "name": "small", "state": "STOPPED" }, { "id": "w-2", "name": "Serverless Starter Warehouse" }],
+            "pipelines": [{ "pipeline_id": "p-1", "spec": { "name": "p", "libraries": [{ "jar": "/a.jar" }] },
+                "permissions": [{ "group_name": "g", "permission_level": "CAN_RUN" }] }],
         });
         let ids = add(&mut store, &seed).unwrap();
         let warehouse = &store.databricks.warehouses["w-1"];
         assert_eq!((&warehouse["id"], &warehouse["state"]), (&json!("w-1"), &json!("STOPPED")));
+        assert_eq!(store.databricks.warehouses["w-2"]["state"], "RUNNING");
+        assert_eq!(store.databricks.permissions["/sql/warehouses/w-2"][0].level, "IS_OWNER");
+        let spec = &store.databricks.pipelines["p-1"]["spec"];
+        assert_eq!((&spec["id"], &spec["storage"]), (&json!("p-1"), &json!("dbfs:/pipelines/p-1")));
+        assert_eq!(store.databricks.permissions["/pipelines/p-1"].len(), 2);
         assert_eq!((&ids["jobs"][0], &ids["clusters"]), (&json!(42), &json!(["c-1"])));
         let cluster = &store.databricks.clusters["c-1"];
         assert_eq!(cluster.effective["custom_tags"]["a"], "b");

@@ -6,7 +6,7 @@
 
 use super::{
     statement_script::{self as script, ScriptedStatement},
-    text,
+    text, warehouses,
 };
 use crate::{
     errors::{ApiError, Handled},
@@ -150,23 +150,10 @@ fn check(body: &Value) -> Result<(), ApiError> {
 /// query"). An id that is none was seen to be refused in these words with 400; what a deleted warehouse's id is answered
 /// with is not documented, and the same here.
 fn wake(store: &mut Store, id: &str) -> Result<bool, ApiError> {
-    let starts = store.settings.warehouses_start;
-    let warehouse = store.databricks.warehouses.get_mut(id);
-    let warehouse = warehouse.ok_or_else(|| ApiError::invalid(format!("{id} is not a valid endpoint id.")))?;
-    let was_running = warehouse["state"] == "RUNNING";
-    if was_running {
-        return Ok(false);
+    if !store.databricks.warehouses.contains_key(id) {
+        return Err(ApiError::invalid(format!("{id} is not a valid endpoint id.")));
     }
-    if starts {
-        warehouse["state"] = json!("RUNNING");
-        warehouse["num_clusters"] = json!(1);
-    } else {
-        warehouse["state"] = json!("STARTING");
-        // The words of terraform-provider-databricks#4496.
-        let summary = "Clusters are failing to launch. Cluster launch will be retried.";
-        warehouse["health"] = json!({ "status": "FAILED", "summary": summary });
-    }
-    Ok(true)
+    Ok(warehouses::wake(store, id))
 }
 
 /// Ends a statement as its script says.
@@ -201,6 +188,11 @@ pub fn warehouse_ended(store: &mut Store, warehouse: &str) {
     let now = store.now();
     let all = store.databricks.statements.values_mut();
     all.filter(|one| one.warehouse == warehouse && one.is_under_way()).for_each(|one| lose_warehouse(one, now));
+}
+
+/// Whether a warehouse has a statement under way.
+pub fn is_used(store: &Store, warehouse: &str) -> bool {
+    store.databricks.statements.values().any(|one| one.warehouse == warehouse && one.is_under_way())
 }
 
 // The code of this refusal is not documented; the status is.

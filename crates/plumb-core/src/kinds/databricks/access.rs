@@ -33,6 +33,50 @@ pub enum JobLevel {
     IsOwner,
 }
 
+/// What may be done with a pipeline. Exactly one grant of a pipeline is `IS_OWNER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PipelineLevel {
+    CanManage,
+    CanRun,
+    CanView,
+    IsOwner,
+}
+
+/// What may be done with a SQL warehouse. Exactly one grant of a warehouse is `IS_OWNER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WarehouseLevel {
+    CanManage,
+    CanMonitor,
+    CanUse,
+    CanView,
+    IsOwner,
+}
+
+/// The levels of objects that somebody owns.
+pub trait OwnedLevel: PartialEq {
+    /// What the owner has.
+    const OWNER: Self;
+    /// What those have who may do as much as the owner.
+    const MANAGER: Self;
+}
+
+impl OwnedLevel for JobLevel {
+    const OWNER: Self = JobLevel::IsOwner;
+    const MANAGER: Self = JobLevel::CanManage;
+}
+
+impl OwnedLevel for PipelineLevel {
+    const OWNER: Self = PipelineLevel::IsOwner;
+    const MANAGER: Self = PipelineLevel::CanManage;
+}
+
+impl OwnedLevel for WarehouseLevel {
+    const OWNER: Self = WarehouseLevel::IsOwner;
+    const MANAGER: Self = WarehouseLevel::CanManage;
+}
+
 /// What may be done with a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

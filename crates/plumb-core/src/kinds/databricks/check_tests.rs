@@ -230,3 +230,60 @@ fn code_is_where_a_run_finds_it() {
     let cluster = "spark_version: 15.4.x-scala2.12\nlibraries: [{jar: etl.jar}]";
     assert_eq!(mistakes("DatabricksCluster", cluster), ["2 `etl.jar` is a path that no run finds"]);
 }
+
+#[test]
+fn a_warehouse_stops_soon_only_where_it_is_serverless() {
+    let with = |rest: &str| mistakes("DatabricksSqlWarehouse", &format!("name: a\ncluster_size: Small\n{rest}"));
+    for (rest, wrong) in [
+        ("auto_stop_mins: 0", false),
+        ("auto_stop_mins: 10", false),
+        ("auto_stop_mins: 9", true),
+        ("auto_stop_mins: 9\nenable_serverless_compute: false", true),
+        ("auto_stop_mins: 1\nenable_serverless_compute: true", false),
+        ("auto_stop_mins: -1\nenable_serverless_compute: true", true),
+    ] {
+        assert_eq!(with(rest).len(), usize::from(wrong), "{rest}: {:?}", with(rest));
+    }
+    // What is misspelt may be what makes it right.
+    assert_eq!(with("auto_stop_mins: 1\nenable_serverless_computes: true").len(), 1);
+    let sizes = mistakes("DatabricksSqlWarehouse", "name: a\ncluster_size: Huge");
+    assert!(sizes.len() == 1 && sizes[0].starts_with("2 "), "{sizes:?}");
+    let tags = |count: usize| {
+        let list: Vec<String> = (0..count).map(|i| format!("{{key: k{i}, value: v}}")).collect();
+        with(&format!("tags: {{custom_tags: [{}]}}", list.join(", ")))
+    };
+    assert_eq!(tags(40), [""; 0]);
+    assert_eq!(tags(41), ["3 41 tags"]);
+}
+
+#[test]
+fn a_pipeline_has_one_source() {
+    let with = |rest: &str| mistakes("DatabricksPipeline", &format!("name: a\n{rest}"));
+    let library = "libraries: [{notebook: {path: /a}}]";
+    let gateway = "gateway_definition: {connection_name: a, gateway_storage_catalog: b, gateway_storage_schema: c}";
+    assert_eq!(with(library), [""; 0]);
+    assert_eq!(with(gateway), [""; 0]);
+    assert_eq!(with(""), ["1 the pipeline has no source"]);
+    assert_eq!(with("libraries: []"), ["2 the pipeline has no source"]);
+    assert_eq!(with(&format!("{library}\n{gateway}")), ["3 a pipeline has one of libraries and gateway_definition"]);
+    // A misspelt source is a misspelt one, and not none.
+    assert_eq!(with("librarys: [{notebook: {path: /a}}]"), ["2 unknown field `librarys`"]);
+    let parameters = |length: usize| format!("{library}\nparameters: {{a: {}}}", "x".repeat(length));
+    assert_eq!(with(&parameters(10_000 - r#"{"a":""}"#.len())), [""; 0]);
+    assert_eq!(with(&parameters(10_001 - r#"{"a":""}"#.len())), ["3 parameters of 10001 characters"]);
+}
+
+#[test]
+fn where_a_pipeline_publishes_is_noted_where_half_of_it_is_said() {
+    let noted = |rest: &str| {
+        let spec = format!("name: a\n{rest}\nlibraries: [{{notebook: {{path: /a}}}}]");
+        let (mistakes, notes) = told("DatabricksPipeline", &spec);
+        assert_eq!(mistakes, [""; 0], "{rest}");
+        notes
+    };
+    assert_eq!(noted("catalog: main"), ["2 the pipeline has a catalog and no schema"]);
+    assert_eq!(noted("schema: default"), ["2 the pipeline has a schema and no catalog"]);
+    for whole in ["catalog: main\nschema: default", "catalog: main\ntarget: default", "target: default", "storage: /x"] {
+        assert_eq!(noted(whole), [""; 0], "{whole}");
+    }
+}

@@ -45,8 +45,8 @@ cluster! {
         /// Whether the cluster is to be running. Unset or `any`: plumb leaves it alone.
         #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["any"], "apart": true, "why": "clusters start and stop by themselves"}))]
         pub state: Option<WantedState>,
-        /// Who may do what with the cluster; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+        /// Who may do what with the cluster; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+        /// plumb leaves the permissions alone.
         #[schemars(extend("x-plumb" = {
             "unset": "server",
             "key": ["user_name", "group_name", "service_principal_name"],

@@ -52,19 +52,26 @@ impl Checked {
 
     /// Checks the files that an environment installs. A line without a slash or an ending of a file is a package of an index.
     pub fn environment(&self, spec: &EnvironmentSpec, at: &str, findings: &mut Findings) {
-        let mut lines = |member: &str, lines: Option<&[String]>, path: fn(&str) -> Option<&str>| {
-            for (i, line) in lines.unwrap_or_default().iter().enumerate() {
-                if let Some(path) = path(line).filter(|path| !self.has_git && is_relative(path)) {
-                    report(path, format!("{at}.{member}[{i}]"), findings);
-                }
-            }
-        };
-        fn file(line: &str) -> Option<&str> {
-            let behind = line.strip_prefix("-r ").or_else(|| line.strip_prefix("-c ")).map(str::trim_start);
-            behind.or_else(|| line.ends_with(".whl").then_some(line)).filter(|path| !path.contains('@'))
+        self.dependencies(spec.dependencies.as_deref(), &format!("{at}.dependencies"), findings);
+        for (i, path) in spec.java_dependencies.iter().flatten().enumerate() {
+            self.path(path, format!("{at}.java_dependencies[{i}]"), findings);
         }
-        lines("dependencies", spec.dependencies.as_deref(), file);
-        lines("java_dependencies", spec.java_dependencies.as_deref(), |line| Some(line));
+    }
+
+    /// Checks a path by itself.
+    pub fn path(&self, path: &str, at: String, findings: &mut Findings) {
+        if !self.has_git && is_relative(path) {
+            report(path, at, findings);
+        }
+    }
+
+    /// Checks the lines of a `requirements.txt`.
+    pub fn dependencies(&self, lines: Option<&[String]>, at: &str, findings: &mut Findings) {
+        for (i, line) in lines.unwrap_or_default().iter().enumerate() {
+            if let Some(path) = file_of(line).filter(|path| !self.has_git && is_relative(path)) {
+                report(path, format!("{at}[{i}]"), findings);
+            }
+        }
     }
 
     /// Checks the libraries of a cluster, a policy or a task (databricks-sdk-py compute.Library: workspace paths, volumes and
@@ -84,6 +91,12 @@ impl Checked {
             }
         }
     }
+}
+
+/// The file that a line of a `requirements.txt` names. One without an ending of a file is a package of an index.
+fn file_of(line: &str) -> Option<&str> {
+    let behind = line.strip_prefix("-r ").or_else(|| line.strip_prefix("-c ")).map(str::trim_start);
+    behind.or_else(|| line.ends_with(".whl").then_some(line)).filter(|path| !path.contains('@'))
 }
 
 fn report(path: &str, at: String, findings: &mut Findings) {

@@ -1,6 +1,6 @@
 //! What the schema of `permissions` cannot say.
 
-use super::access::{Grant, JobLevel};
+use super::access::{Grant, OwnedLevel};
 use crate::kinds::Findings;
 use plumb_model::yaml::is_deferred;
 use std::collections::HashMap;
@@ -53,16 +53,16 @@ pub fn each_once<Level>(grants: &[Grant<Level>], findings: &mut Findings) {
     }
 }
 
-/// Checks the grants of a job, which has exactly one owner: a user or a service principal.
-pub fn of_job(grants: &[Grant<JobLevel>], findings: &mut Findings) {
+/// Checks the grants of what has exactly one owner: a job, a pipeline, a warehouse. `noun` is what it is.
+pub fn of_owned<Level: OwnedLevel>(grants: &[Grant<Level>], noun: &str, findings: &mut Findings) {
     each_once(grants, findings);
-    let is_owner = |grant: &Grant<JobLevel>| grant.permission_level == JobLevel::IsOwner;
+    let is_owner = |grant: &Grant<Level>| grant.permission_level == Level::OWNER;
     let mut owners = grants.iter().enumerate().filter(|(_, grant)| is_owner(grant));
     for (i, owner) in owners.clone() {
         // Terraform provider, permissions: a job cannot have a group as an owner.
         if owner.group_name.is_some() {
             let label = "name a user or a service principal";
-            findings.at(format!("permissions[{i}].group_name"), "a group cannot own a job", label);
+            findings.at(format!("permissions[{i}].group_name"), format!("a group cannot own a {noun}"), label);
         }
     }
     let first = owners.next();
@@ -78,20 +78,21 @@ pub fn of_job(grants: &[Grant<JobLevel>], findings: &mut Findings) {
     for (i, _) in owners {
         // The service's words: "The job must have exactly one owner."
         let label = "leave `IS_OWNER` to one, and write `CAN_MANAGE` for the others";
-        findings.at(format!("permissions[{i}].permission_level"), "a job has exactly one owner", label);
+        findings.at(format!("permissions[{i}].permission_level"), format!("a {noun} has exactly one owner"), label);
     }
     if first.is_some() || !findings.is_whole("permissions") {
         return;
     }
     // Who owns the job is only known to the service: whoever creates it. A grant takes the place of what its principal has
     // (databricks/cli issue 4466, Terraform provider issue 303: "The job must have exactly one owner").
-    let named = |grant: &Grant<JobLevel>| grant.group_name.is_none() && grant.permission_level == JobLevel::CanManage;
+    let named = |grant: &Grant<Level>| grant.group_name.is_none() && grant.permission_level == Level::MANAGER;
     if let Some((i, grant)) = grants.iter().enumerate().find(|(_, grant)| named(grant)) {
         let who = grant.named().first().map_or_else(String::new, |(_, name)| name.escape_debug().to_string());
         let message = format!("no grant is `IS_OWNER`, and `{who}` may be the one who applies");
         let label = "the service refuses a lower level for the owner";
-        let help =
-            "a job is owned by whoever creates it: if that is this one, write `IS_OWNER`, or leave the grant out";
+        let help = format!(
+            "a {noun} is owned by whoever creates it: if that is this one, write `IS_OWNER`, or leave the grant out"
+        );
         findings.note("owner", format!("permissions[{i}].permission_level"), message, label, help);
     }
 }

@@ -12,7 +12,7 @@ use super::{
     triggers::{AnyTrigger, Continuous, CronSchedule, Trigger},
     undeclared::is_absent,
 };
-use super::{job_check, permissions, triggers};
+use super::{job_check, permissions, run_as, triggers};
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::teardown::{RunEnd, SuccessorKind};
@@ -109,8 +109,8 @@ pub struct JobSpec {
     /// Which notification destinations to call about runs.
     pub webhook_notifications: Option<WebhookNotifications>,
 
-    /// Who may do what with the job; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the job; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
@@ -186,32 +186,7 @@ fn whole(pages: &Pages) -> Result<Value, Unreadable> {
 /// Whom a job runs as. `settings.run_as` can only be written (databricks-sdk-go, jobs.JobSettings); what holds is
 /// `run_as_user_name` of jobs/get. A server that shows the former alone is believed.
 fn run_as(job: &Value) -> Result<Option<Value>, String> {
-    let set = job.pointer("/settings/run_as").filter(|r| !r.is_null());
-    if set.is_some_and(|set| !set.is_object()) {
-        return Err("its `run_as` is no map".into());
-    }
-    let name = reading::text(job, "run_as_user_name")?.filter(|name| !name.is_empty());
-    // A group has no user name to be told by (databricks-sdk-py jobs.JobRunAs: group_name, in private preview; unverified).
-    if let Some(set) = set.filter(|set| set["group_name"].as_str().is_some_and(|group| !group.is_empty())) {
-        return Ok(Some(set.clone()));
-    }
-    let Some(name) = name else {
-        return Ok(set.cloned());
-    };
-    if let Some(set) = set.filter(|set| set.as_object().is_some_and(|map| map.values().any(|v| v == name))) {
-        return Ok(Some(set.clone()));
-    }
-    // A service principal is known by its application id (Terraform provider, jobs: run_as is read back from there).
-    let is_uuid = name.len() == 36 && name.bytes().filter(|b| *b == b'-').count() == 4 && !name.contains('@');
-    let member = if is_uuid { "service_principal_name" } else { "user_name" };
-    let mut run_as = json!({ member: name });
-    if let (Value::Object(run_as), Some(Value::Object(set))) = (&mut run_as, set) {
-        // What else it says stays: a way to run that plumb does not know.
-        let known = ["user_name", "service_principal_name", "group_name"];
-        let others = set.iter().filter(|(member, _)| !known.contains(&member.as_str()));
-        run_as.extend(others.map(|(member, value)| (member.clone(), value.clone())));
-    }
-    Ok(Some(run_as))
+    run_as::shown(job.pointer("/settings/run_as"), reading::text(job, "run_as_user_name")?)
 }
 
 fn seen(job: &Value) -> Result<Observed, Unreadable> {

@@ -23,11 +23,11 @@ pub fn check(spec: &JobSpec, findings: &mut Findings) {
     started_once(spec, findings);
     if let Some(schedule) = &spec.schedule {
         let CronSchedule { quartz_cron_expression, timezone_id, .. } = schedule;
-        cron(quartz_cron_expression, timezone_id, "schedule.", findings);
+        cron(quartz_cron_expression, timezone_id, cron_places("schedule."), findings);
     }
     for (i, trigger) in spec.triggers.iter().flatten().enumerate() {
         if let Some(CronTrigger { quartz_cron_expression, timezone_id, .. }) = &trigger.schedule {
-            cron(quartz_cron_expression, timezone_id, &format!("triggers[{i}].schedule."), findings);
+            cron(quartz_cron_expression, timezone_id, cron_places(&format!("triggers[{i}].schedule.")), findings);
         }
     }
     if let Some(git) = &spec.git_source {
@@ -68,7 +68,7 @@ pub fn check(spec: &JobSpec, findings: &mut Findings) {
         }
     }
     task_check::check(spec, &clusters, &environments, findings);
-    grants::of_job(spec.permissions.as_deref().unwrap_or_default(), findings);
+    grants::of_owned(spec.permissions.as_deref().unwrap_or_default(), "job", findings);
 }
 
 /// A job is started by one of schedule, trigger, continuous and triggers (Terraform provider, jobs; Jobs API).
@@ -87,20 +87,31 @@ fn started_once(spec: &JobSpec, findings: &mut Findings) {
 
 const FIELDS: &str = "Quartz has six fields: seconds, minutes, hours, day of month, month, day of week";
 
-fn cron(expression: &str, zone: &str, at: &str, findings: &mut Findings) {
+/// Where a schedule has its expression and its time zone.
+fn cron_places(at: &str) -> [String; 2] {
+    ["quartz_cron_expression", "timezone_id"].map(|member| format!("{at}{member}"))
+}
+
+/// Checks times in the notation of Quartz and the time zone that they are in, each at its place.
+pub(super) fn cron(
+    expression: &str,
+    zone: &str,
+    [at_times, at_zone]: [impl Into<String>; 2],
+    findings: &mut Findings,
+) {
     if !expression.contains("${") {
         let words = expression.split_whitespace().count();
         if words < 6 {
-            findings.at(format!("{at}quartz_cron_expression"), format!("`{expression}` has {words} fields"), FIELDS);
+            findings.at(at_times, format!("`{expression}` has {words} fields"), FIELDS);
         } else if let Err(e) = quartz(expression) {
-            findings.at(format!("{at}quartz_cron_expression"), format!("`{expression}` cannot be read: {e}"), FIELDS);
+            findings.at(at_times, format!("`{expression}` cannot be read: {e}"), FIELDS);
         }
     }
     if !zone.contains("${") && jiff::tz::TimeZone::get(zone).is_err() {
         let near = jiff::tz::db().available().map(|n| n.to_string()).collect::<Vec<_>>();
         let near = nearest(zone, near.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
         findings.at(
-            format!("{at}timezone_id"),
+            at_zone,
             format!("there is no time zone `{zone}`"),
             near.unwrap_or_else(|| "expected a name of the IANA database: `Europe/London`".into()),
         );

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// Custom tags of a cluster or pool: 45, of which plumb's mark takes three (Clusters API, create).
 pub const CUSTOM_TAGS: usize = 42;
+/// How many tags the mark of an object takes at most: whose it is, of which commit and content, and two flags.
+pub const TAGS_OF_MARK: usize = 4;
 /// Tags of a job: 25, of which plumb's mark takes three (Jobs API, create).
 pub const JOB_TAGS: usize = 22;
 
@@ -51,12 +53,27 @@ fn quoted(c: char) -> String {
 
 /// Tags within their number, none of them the mark's.
 pub fn tags(tags: Option<&BTreeMap<String, String>>, path: &str, most: usize, findings: &mut Findings) {
+    tags_within(tags, path, most, "three", findings);
+}
+
+/// The same, where `all` is how many the service takes.
+pub fn tags_beside(tags: Option<&BTreeMap<String, String>>, path: &str, all: usize, findings: &mut Findings) {
+    tags_within(tags, path, all - TAGS_OF_MARK, "four", findings);
+}
+
+fn tags_within(
+    tags: Option<&BTreeMap<String, String>>,
+    path: &str,
+    most: usize,
+    marks: &str,
+    findings: &mut Findings,
+) {
     let Some(tags) = tags else { return };
     if tags.len() > most {
         findings.at(
             path,
             format!("{} tags", tags.len()),
-            format!("{most} at most: the mark of plumb takes three more"),
+            format!("{most} at most: the mark of plumb takes {marks} more"),
         );
     }
     for name in tags.keys().filter(|name| mark::TAGS.contains(&name.as_str())) {

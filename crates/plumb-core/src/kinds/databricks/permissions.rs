@@ -168,3 +168,73 @@ pub fn calls(object: &str, step: &Step<'_>) -> Option<Call> {
         Verb::Delete => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plumb_model::read::Pages;
+
+    fn spec(entries: &[(&str, &str)]) -> Value {
+        let list: Vec<Value> =
+            entries.iter().map(|(who, level)| json!({ "user_name": who, "permission_level": level })).collect();
+        json!({ "permissions": list, "permissions_mode": "additive" })
+    }
+
+    fn live(entries: &[(&str, &str)]) -> Value {
+        let entry = |(who, level): &(&str, &str)| json!({ "user_name": who, "all_permissions": [{ "permission_level": level, "inherited": false }] });
+        json!({ "access_control_list": entries.iter().map(entry).collect::<Vec<_>>() })
+    }
+
+    fn read_as(wanted: &Value, answer: Value) -> Result<Value, String> {
+        let mut seen = Observed { facts: json!({}), ..Observed::default() };
+        let details: Details = Ok(Pages::from(vec![answer]));
+        complete(&mut seen, Some(wanted), &mut [details].iter()).map(|()| seen.spec["permissions"].clone())
+    }
+
+    #[test]
+    fn of_others_nothing_is_read_and_nothing_need_be_understood() {
+        let all = live(&[("ann", "CAN_VIEW"), ("bob", "CAN_MANAGE"), ("me", "IS_OWNER")]);
+        let ann = json!([{ "user_name": "ann", "permission_level": "CAN_VIEW" }]);
+        assert_eq!(read_as(&spec(&[("Ann", "CAN_MANAGE"), ("cy", "CAN_VIEW")]), all.clone()), Ok(ann.clone()));
+        // Who the caller is need not be known: what nobody named is not taken away.
+        assert_eq!(read_as(&spec(&[("nobody", "CAN_VIEW")]), all.clone()), Ok(json!([])));
+        let me = |level: &str| read_as(&spec(&[("me", level)]), all.clone()).unwrap()[0]["permission_level"].clone();
+        assert_eq!(me("CAN_MANAGE"), "CAN_MANAGE", "the owner may do everything");
+        assert_eq!(me("CAN_VIEW"), "IS_OWNER");
+        let mut odd = all;
+        odd["access_control_list"][1]["all_permissions"] = json!("everything");
+        assert_eq!(read_as(&spec(&[("ann", "CAN_VIEW")]), odd.clone()), Ok(ann));
+        assert!(read_as(&spec(&[("bob", "CAN_VIEW")]), odd.clone()).is_err(), "but what is named has to be");
+        odd["access_control_list"][1] = json!({ "all_permissions": [] });
+        assert!(read_as(&spec(&[("ann", "CAN_VIEW")]), odd).is_err(), "and an entry of nobody may be anybody's");
+        let inherited = json!({ "access_control_list": [
+            { "user_name": "ann", "all_permissions": [{ "permission_level": "CAN_VIEW", "inherited": true }] },
+        ] });
+        assert_eq!(read_as(&spec(&[("ann", "CAN_VIEW")]), inherited), Ok(json!([])), "it is not its own");
+        assert!(!declared(Some(&spec(&[]))), "nothing is asked for, so nothing is read");
+        assert!(declared(Some(&json!({ "permissions": [] }))) && declared(Some(&spec(&[("ann", "CAN_VIEW")]))));
+    }
+
+    #[test]
+    fn a_write_says_what_differs_and_never_the_whole_list() {
+        let body = spec(&[("Ann", "CAN_VIEW"), ("bob", "CAN_VIEW"), ("cy", "CAN_VIEW")]);
+        let is = spec(&[("ann", "CAN_VIEW"), ("bob", "CAN_MANAGE")]);
+        let seen = Observed { id: "7".into(), spec: is, facts: json!({}), ..Observed::default() };
+        let path = plumb_model::schema::Path::default();
+        let (changed, other) = ([path.key("permissions").key("bob")], [path.key("name")]);
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let update = Step { verb: Verb::Update, live: Some(&seen), body: &body, changed: &changed, now };
+        let call = calls("jobs", &update).unwrap();
+        assert_eq!((call.method, call.path.as_str()), (Method::Patch, "/api/2.0/permissions/jobs/7"));
+        let names = |call: &Call| {
+            let list = call.body.as_ref().unwrap()["access_control_list"].as_array().unwrap().clone();
+            list.iter().map(|entry| entry["user_name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&call), ["bob", "cy"]);
+        assert!(calls("jobs", &Step { changed: &other, ..update.clone() }).is_none());
+        let create = Step { verb: Verb::Create, live: None, changed: &[], ..update.clone() };
+        assert_eq!(names(&calls("jobs", &create).unwrap()), ["Ann", "bob", "cy"]);
+        assert!(calls("jobs", &Step { body: &spec(&[]), ..create }).is_none());
+        assert!(calls("jobs", &Step { verb: Verb::Delete, body: &Value::Null, ..update }).is_none());
+    }
+}

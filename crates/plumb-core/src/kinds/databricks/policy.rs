@@ -56,7 +56,7 @@ pub struct PolicySpec {
     /// The policy family that supplies the rules. Excludes `definition`.
     pub policy_family_id: Option<String>,
 
-    /// Who may use the policy. Unset: plumb leaves the permissions alone.
+    /// Who may use the policy. With `mode: additive` what others granted stays. Unset: plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],

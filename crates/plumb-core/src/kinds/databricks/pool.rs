@@ -85,8 +85,8 @@ pub struct InstancePoolSpec {
     /// Size of the remote disks at the start, in GB. Google Cloud only.
     pub total_initial_remote_disk_size: Option<i64>,
 
-    /// Who may do what with the pool; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the pool; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],

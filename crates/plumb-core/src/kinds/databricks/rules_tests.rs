@@ -1,17 +1,22 @@
 //! Tests of the field rules: that they compile, say why, fit their fields, and mean what the services do.
 
-use super::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec};
+use super::{
+    cluster::ClusterSpec, job::JobSpec, pipeline::PipelineSpec, policy::PolicySpec, pool::InstancePoolSpec,
+    warehouse::WarehouseSpec,
+};
 use plumb_model::schema::{Field, KeyBy, Rule, Rules, Secret, Shape, Unset, compile};
 use schemars::schema_for;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-fn roots() -> [(&'static str, Value); 4] {
+fn roots() -> [(&'static str, Value); 6] {
     [
         ("job", schema_for!(JobSpec).to_value()),
         ("cluster", schema_for!(ClusterSpec).to_value()),
         ("policy", schema_for!(PolicySpec).to_value()),
         ("pool", schema_for!(InstancePoolSpec).to_value()),
+        ("pipeline", schema_for!(PipelineSpec).to_value()),
+        ("warehouse", schema_for!(WarehouseSpec).to_value()),
     ]
 }
 

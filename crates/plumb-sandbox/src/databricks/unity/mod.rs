@@ -29,6 +29,13 @@ use objects::Sort;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// Takes the datasets of a pipeline away: the tables that have its id.
+pub fn pipeline_gone(store: &mut Store, id: &str) {
+    let is_of_it = |(_, table): &(&String, &Value)| table["pipeline_id"] == id;
+    let names: Vec<String> = store.databricks.tables.iter().filter(is_of_it).map(|(full, _)| full.clone()).collect();
+    names.iter().for_each(|full| objects::remove(store, Sort::Table, full));
+}
+
 /// Answers `unity-catalog/…`.
 pub fn handle(store: &mut Store, request: &Request, rest: &[&str]) -> Option<Handled> {
     match rest {
