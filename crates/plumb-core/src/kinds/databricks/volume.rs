@@ -412,10 +412,10 @@ fn check(spec: &VolumeSpec, findings: &mut Findings) {
     match (spec.volume_type, &spec.storage_location) {
         (VolumeType::External, None) if findings.is_whole("storage_location") => {
             let label = "an external volume needs a `storage_location`";
-            findings.at("volume_type", "this volume says not where its files are", label);
+            findings.at("volume_type", "this volume does not say where its files are", label);
         }
         (VolumeType::External, Some(place)) if place.is_empty() => {
-            findings.at("storage_location", "this volume says not where its files are", "it is empty");
+            findings.at("storage_location", "this volume does not say where its files are", "it is empty");
         }
         (VolumeType::External, Some(place)) => unity::storage(place, "storage_location", findings),
         (VolumeType::Managed, Some(place)) if !is_deferred(place) || !place.is_empty() => {
