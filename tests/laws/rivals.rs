@@ -4,6 +4,7 @@
 //! which another's change is overwritten: those from the first read of that look to the write. The tests hold it to
 //! exactly these.
 
+use crate::edited;
 use crate::fixtures;
 use crate::world::{self, Files, World};
 use plumb_core::kinds::{self, MarkPlace};
@@ -282,6 +283,13 @@ async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
         "DatabricksInstancePool" => {
             body["custom_tags"]["edited"] = json!("by hand");
             ("/api/2.0/instance-pools/edit", body)
+        }
+        "DatabricksSchema" | "DatabricksVolume" | "DatabricksExternalLocation" => {
+            let collection = edited::place(fixture.kind).0.replace('_', "-");
+            let path = format!("/api/2.1/unity-catalog/{collection}/{id}");
+            let comment = format!("by hand\n{}", spec["comment"].as_str().unwrap_or_default());
+            world.person(Call::set(System::Databricks, Method::Patch, path, json!({ "comment": comment }))).await;
+            return world::objects(&mut world.state().await, fixture.kind).remove(0).1.clone();
         }
         "DatabricksSqlWarehouse" => {
             body["tags"]["custom_tags"].as_array_mut().unwrap().push(json!({ "key": "edited", "value": "by hand" }));

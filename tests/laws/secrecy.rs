@@ -78,6 +78,9 @@ fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
         "DatabricksClusterPolicy" | "AirflowConnection" | "AirflowVariable" | "AirflowPool" => {
             documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after"))
         }
+        "DatabricksSchema" | "DatabricksVolume" | "DatabricksExternalLocation" => {
+            documents[0]["spec"]["comment"] = json!(format!("before ${{env.{tag}}} after"))
+        }
         "DatabricksPipeline" => documents[0]["spec"]["tags"]["note"] = json!(format!("before ${{env.{tag}}} after")),
         "DatabricksSqlWarehouse" => {
             let note = json!({ "key": "note", "value": format!("before ${{env.{tag}}} after") });

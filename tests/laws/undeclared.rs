@@ -282,7 +282,9 @@ async fn heals(fixture: Fixture) {
     world.settle(&desired, &what).await;
     let done = meddle(&world, &desired, &[Fate::Healed]).await;
     let places: usize = done.values().map(Vec::len).sum();
-    assert!(places > 0 || fixture.case.starts_with("everything"), "{what}: nothing was meddled with");
+    // Little of a schema or a volume is anybody's to forbid: what nobody declared describes, or the service chose it.
+    let is_rich = fixture.kind.nested().is_none() && !fixture.case.starts_with("everything");
+    assert!(places > 0 || !is_rich, "{what}: nothing was meddled with");
     let plan = world.plan(&desired).await.1.plan;
     for (address, places) in done {
         let fields: BTreeSet<String> = plan

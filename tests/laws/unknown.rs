@@ -8,7 +8,7 @@ use crate::specs;
 use crate::undeclared::{self, maps_to_texts, texts_to_maps};
 use crate::world::{self, Files, World};
 use plumb_core::kinds::airflow::python;
-use plumb_core::kinds::{self, Kind, Mark, MarkPlace};
+use plumb_core::kinds::{self, Kind, Mark, MarkPlace, UnknownSettings};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::compare::{Context, Undeclared, compare};
 use plumb_core::plan::normal::{normal, of_field, without_nulls};
@@ -334,7 +334,8 @@ async fn removes(fixture: Fixture) {
     let plan = world.plan(&desired).await.1.plan;
     // Airflow's writes and those of pools and warehouses leave alone what they do not name.
     let refused = matches!(fixture.kind.name(), "AirflowConnection" | "AirflowPool" | "AirflowVariable")
-        || matches!(fixture.kind.name(), "DatabricksInstancePool" | "DatabricksSecretScope" | "DatabricksSqlWarehouse");
+        || matches!(fixture.kind.name(), "DatabricksInstancePool" | "DatabricksSecretScope" | "DatabricksSqlWarehouse")
+        || fixture.kind.unknown_settings() == UnknownSettings::Untouched;
     if refused {
         let blocked = plan.blocked.iter().find(|b| b.address.as_ref() == Some(&address)).expect(&what);
         assert!(blocked.reason.contains(&format!("`metadata.remove` names {FUTURE}")), "{what}: {}", blocked.reason);

@@ -236,6 +236,7 @@ async fn forward(client: &reqwest::Client, upstream: &str, request: &Request) ->
 /// Members whose own members are data that people choose, not fields.
 const MAPS: &[&str] = &[
     "tags",
+    "properties",
     "custom_tags",
     "default_tags",
     "cluster_tags",

@@ -109,7 +109,7 @@ fn apart(step: &Step<'_>, member: &str) -> Option<Call> {
     let value = step.body.get(member).filter(|value| !value.is_null())?;
     let is_open = member == "isolation_mode" && step.verb == Verb::Create && value != ISOLATED;
     let is_asked = step.verb == Verb::Create && !is_open || step.changes(member);
-    is_asked.then(|| unity::patch(OBJECTS, step.id(), json!({ member: value })))
+    is_asked.then(|| unity::patch(OBJECTS, unity::target(step, "name"), json!({ member: value })))
 }
 
 /// Refuses to close a location: bound to no workspace it could not be read from here any more (Terraform provider,
@@ -222,7 +222,7 @@ impl Kind for DatabricksExternalLocation {
                 let body = entries::without(step.body, &APART);
                 let mut calls = vec![Call::create(System::Databricks, format!("{API}/{OBJECTS}"), body, "/name")];
                 calls.extend(apart(step, "isolation_mode"));
-                calls.extend(unity_grants::call(SECURABLE, step.id(), step));
+                calls.extend(unity_grants::call(SECURABLE, unity::target(step, "name"), step));
                 // Whoever made it owns it until now, and may do all of the above.
                 calls.extend(apart(step, "owner"));
                 calls

@@ -2,6 +2,7 @@
 
 use super::unity::{self, API, FULL_NAME, MARK};
 use super::unity_grants::{self, GRANTS, SchemaPrivilege, UnityGrant};
+use super::volume::DatabricksVolume;
 use crate::kinds::contents::DESTROYS_DATA;
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
@@ -160,7 +161,7 @@ fn update(step: &Step<'_>) -> Vec<Call> {
 fn apart(step: &Step<'_>, member: &str) -> Option<Call> {
     let value = step.body.get(member).filter(|value| !value.is_null())?;
     let is_asked = step.verb == Verb::Create || step.changes(member);
-    is_asked.then(|| unity::patch(OBJECTS, step.id(), json!({ member: value })))
+    is_asked.then(|| unity::patch(OBJECTS, unity::target(step, FULL_NAME), json!({ member: value })))
 }
 
 impl Kind for DatabricksSchema {
@@ -267,7 +268,7 @@ impl Kind for DatabricksSchema {
                 }
                 let mut calls = vec![Call::create(System::Databricks, format!("{API}/{OBJECTS}"), body, "/full_name")];
                 calls.extend(apart(step, "enable_predictive_optimization"));
-                calls.extend(unity_grants::call(SECURABLE, step.id(), step));
+                calls.extend(unity_grants::call(SECURABLE, unity::target(step, FULL_NAME), step));
                 // Whoever made it owns it until now, and may do all of the above.
                 calls.extend(apart(step, "owner"));
                 calls
@@ -338,7 +339,7 @@ impl Kind for DatabricksSchema {
 /// What is in a schema: the collection, its member, what one is called, the kind of its manifests.
 const INSIDE: [(&str, &str, &str, Option<&str>); 4] = [
     ("tables", "tables", "table", None),
-    ("volumes", "volumes", "volume", Some("DatabricksVolume")),
+    ("volumes", "volumes", "volume", Some(DatabricksVolume::NAME)),
     ("functions", "functions", "function", None),
     ("models", "registered_models", "model", None),
 ];

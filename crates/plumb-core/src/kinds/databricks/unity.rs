@@ -1,6 +1,6 @@
 //! What the objects of Unity Catalog have in common: how they are named, where they are stored, what is read of them.
 
-use crate::kinds::{Findings, MarkPlace, Observed, Told, Unreadable, Whose, reading};
+use crate::kinds::{Findings, MarkPlace, Observed, Step, Told, Unreadable, Whose, reading};
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::Read;
 use plumb_model::text::{percent_encoded, shortened};
@@ -46,6 +46,15 @@ pub fn listing(collection: &str, query: &[(&str, &str)]) -> Read {
 /// A PATCH of an object: what it does not name stays.
 pub fn patch(collection: &str, name: &str, body: Value) -> Call {
     Call::set(System::Databricks, Method::Patch, path(collection, name), body)
+}
+
+/// The name by which a step's calls know their object: of one that is being made, what its manifest calls it.
+pub fn target<'s>(step: &'s Step<'_>, member: &str) -> &'s str {
+    let wanted = || step.body.get(member).and_then(Value::as_str).filter(|name| !name.contains("${"));
+    match step.live {
+        None => wanted().unwrap_or_else(|| step.id()),
+        Some(seen) => &seen.id,
+    }
 }
 
 /// `main.sales` of its parts; `None` while one is missing.

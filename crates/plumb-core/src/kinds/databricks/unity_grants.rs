@@ -201,14 +201,14 @@ fn held_on(page: &Value, held: &mut Held) -> Result<(), String> {
 }
 
 /// One principal's part of a write.
-struct Grant {
+struct GrantChange {
     principal: String,
     add: BTreeSet<String>,
     remove: BTreeSet<String>,
 }
 
 /// What has to be written so that what the step wants is live.
-fn differing(step: &Step<'_>) -> Vec<Grant> {
+fn differing(step: &Step<'_>) -> Vec<GrantChange> {
     let Some(wanted) = entries_of(Some(step.body)) else { return Vec::new() };
     let is_additive = entries::is_additive(step.body, GRANTS);
     let live: Held = step
@@ -233,11 +233,11 @@ fn differing(step: &Step<'_>) -> Vec<Grant> {
         } else if want.contains(ALL) {
             remove.retain(|privilege| NOT_IN_ALL.contains(&privilege.as_str()));
         }
-        changes.push(Grant { principal: spelled.clone(), add, remove });
+        changes.push(GrantChange { principal: spelled.clone(), add, remove });
     }
     if !is_additive {
         for (principal, have) in live.iter().filter(|(name, _)| of(&wanted, name).is_none()) {
-            changes.push(Grant { principal: principal.clone(), add: BTreeSet::new(), remove: have.clone() });
+            changes.push(GrantChange { principal: principal.clone(), add: BTreeSet::new(), remove: have.clone() });
         }
     }
     changes.retain(|change| !change.add.is_empty() || !change.remove.is_empty());
@@ -255,7 +255,7 @@ pub fn call(object: &str, name: &str, step: &Step<'_>) -> Option<Call> {
     if changes.is_empty() {
         return None;
     }
-    let words = |change: &Grant| {
+    let words = |change: &GrantChange| {
         let mut words = json!({ "principal": change.principal });
         for (member, list) in [("add", &change.add), ("remove", &change.remove)] {
             if !list.is_empty() {
@@ -265,7 +265,7 @@ pub fn call(object: &str, name: &str, step: &Step<'_>) -> Option<Call> {
         words
     };
     let body: Vec<Value> = changes.iter().map(words).collect();
-    let look = |change: &Grant| permissions(object, name).query("principal", change.principal.clone());
+    let look = |change: &GrantChange| permissions(object, name).query("principal", change.principal.clone());
     let wait_for = WaitFor { expect: json!({ GRANTS: body }), reads: changes.iter().map(look).collect() };
     let path = super::unity::path(&format!("permissions/{object}"), name);
     Some(Call::set(System::Databricks, Method::Patch, path, json!({ "changes": body })).wait_for(wait_for))

@@ -88,6 +88,11 @@ pub enum VolumeType {
 /// A volume: Volumes API 2.1 of Unity Catalog.
 pub struct DatabricksVolume;
 
+impl DatabricksVolume {
+    /// The name in manifests.
+    pub const NAME: &'static str = "DatabricksVolume";
+}
+
 const OBJECTS: &str = "volumes";
 /// What grants call it.
 const SECURABLE: &str = "volume";
@@ -125,12 +130,12 @@ fn directory(path: &str) -> Read {
 fn owner(step: &Step<'_>) -> Option<Call> {
     let owner = step.body.get("owner").filter(|owner| !owner.is_null())?;
     let is_asked = step.verb == Verb::Create || step.changes("owner");
-    is_asked.then(|| unity::patch(OBJECTS, step.id(), json!({ "owner": owner })))
+    is_asked.then(|| unity::patch(OBJECTS, unity::target(step, FULL_NAME), json!({ "owner": owner })))
 }
 
 impl Kind for DatabricksVolume {
     fn name(&self) -> &'static str {
-        "DatabricksVolume"
+        Self::NAME
     }
     fn system(&self) -> System {
         System::Databricks
@@ -229,7 +234,7 @@ impl Kind for DatabricksVolume {
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
-        let id = step.id();
+        let id = unity::target(step, FULL_NAME);
         let mut calls = Vec::new();
         match step.verb {
             Verb::Create => {
@@ -407,10 +412,10 @@ fn check(spec: &VolumeSpec, findings: &mut Findings) {
     match (spec.volume_type, &spec.storage_location) {
         (VolumeType::External, None) if findings.is_whole("storage_location") => {
             let label = "an external volume needs a `storage_location`";
-            findings.at("volume_type", "this volume says not where its files are", label);
+            findings.at("volume_type", "this volume does not say where its files are", label);
         }
         (VolumeType::External, Some(place)) if place.is_empty() => {
-            findings.at("storage_location", "this volume says not where its files are", "it is empty");
+            findings.at("storage_location", "this volume does not say where its files are", "it is empty");
         }
         (VolumeType::External, Some(place)) => unity::storage(place, "storage_location", findings),
         (VolumeType::Managed, Some(place)) if !is_deferred(place) || !place.is_empty() => {
