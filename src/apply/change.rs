@@ -1,7 +1,7 @@
 //! Carrying out one change.
 
 use super::send::{self, Stands};
-use super::{Ended, Shared, code, cutover, teardown, verify};
+use super::{Ended, Shared, code, contents, cutover, teardown, verify};
 use crate::observe;
 use crate::services;
 use plumb_core::kinds::{Kind, Role};
@@ -77,7 +77,7 @@ pub(super) async fn run(shared: &Arc<Shared>, index: usize) -> CarriedOut {
 }
 
 /// Compares what the plan read with what is live now. `None`: go on.
-async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Result<Option<Ended>, String> {
+async fn still_as_read(shared: &Shared, change: &Change, kind: &'static dyn Kind) -> Result<Option<Ended>, String> {
     let (Some(id), Some(read)) = (&change.id, &change.read) else { return Ok(None) };
     let Some(found) = read_again(shared, change, kind, id).await.map_err(|e| e.to_string())? else {
         return Ok(Some(match change.action {
@@ -90,19 +90,27 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
     if kind.role() == Role::Teardown {
         return Ok(teardown::stale(change, &found, read));
     }
-    let (live, unknown) = live_form(shared, kind, change, &found);
+    match differs(shared, change, kind, &found, read) {
+        None => contents::still_as_known(shared, change, kind, &found).await,
+        ended => Ok(ended),
+    }
+}
+
+/// What is otherwise about a live object than the plan read it.
+fn differs(shared: &Shared, change: &Change, kind: &dyn Kind, found: &LiveObject, read: &str) -> Option<Ended> {
+    let (live, unknown) = live_form(shared, kind, change, found);
     if unknown.basis(&live) == *read {
-        return Ok(None);
+        return None;
     }
     // The calls have these settings as they were.
     let differences = shared.wanted(&change.address).map(|w| unknown.since(&w.unknown)).unwrap_or_default();
     if !differences.is_empty() {
-        return Ok(Some(Ended::Stale { differences, sent: Vec::new() }));
+        return Some(Ended::Stale { differences, sent: Vec::new() });
     }
     let before = shared.wanted(&change.address).and_then(|w| w.live.as_ref()).map(|live| live.value().into_owned());
     let before = before.unwrap_or_default();
     if before == live {
-        return Ok(None);
+        return None;
     }
     let wanted = shared.wanted(&change.address).map(|w| w.spec.value().into_owned()).unwrap_or_default();
     let changed = comparison(shared, kind, &before, &live, &[], Undeclared::Remove);
@@ -113,7 +121,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
         let open = comparison(shared, kind, &wanted, &live, &[], Undeclared::Remove);
         let is_open = |d: &Difference| open.differences.iter().any(|o| o.path.is_in(&d.path) || d.path.is_in(&o.path));
         if !changed.differences.iter().any(is_open) {
-            return Ok(None);
+            return None;
         }
     }
     let earlier = shared.wanted(&change.address).map(|w| w.earlier.clone()).unwrap_or_default();
@@ -121,7 +129,7 @@ async fn still_as_read(shared: &Shared, change: &Change, kind: &dyn Kind) -> Res
     if differences.is_empty() {
         differences.push("something changed that the service may set by itself".to_owned());
     }
-    Ok(Some(Ended::Stale { differences, sent: Vec::new() }))
+    Some(Ended::Stale { differences, sent: Vec::new() })
 }
 
 /// Reads the object of a change as it is now, the way that the plan read it.
@@ -134,7 +142,8 @@ pub(super) async fn read_again(
     let spec = shared.specs.get(&change.address).map(KeptSpec::read);
     let mut facts = shared.facts.get(&change.address).cloned().unwrap_or_else(|| json!({}));
     // Of an object that was made just now nobody has noted yet who made it, and its permissions name them.
-    let has_permissions = spec.as_ref().is_some_and(|spec| spec.get("permissions").is_some());
+    let names_people = |spec: &Value| ["permissions", "acls"].iter().any(|member| spec.get(member).is_some());
+    let has_permissions = spec.as_deref().is_some_and(names_people);
     if facts.get("me").is_none() && has_permissions && kind.system() == System::Databricks {
         let ask = async || services::me(&*shared.services.for_system(System::Databricks)?).await;
         facts["me"] = json!(shared.me.get_or_try_init(ask).await?);

@@ -28,7 +28,7 @@ pub(super) async fn create(
     for attempt in 1..=CREATES {
         let mut wait = Duration::ZERO;
         let again = match settle(shared, change, call).await {
-            Ok(answer) => match answer.and_then(|a| id_at(&a.body, pointer)) {
+            Ok(answer) => match answer.and_then(|a| made(call, &a.body, pointer)) {
                 Some(id) => return Ok(id),
                 None => {
                     unclear.push(format!("{}: the answer has no {pointer}", call.line()));
@@ -97,7 +97,7 @@ async fn look_up(
             }
             None => return Err(hidden.unwrap_or_default()),
         }
-        hidden = match observe::find_marked(&shared.services, kind, &shared.scopes, &owner).await {
+        hidden = match observe::find_marked(&shared.services, kind, &shared.scopes, (&owner, &change.title)).await {
             Ok(found) => match found.as_slice() {
                 [] => None,
                 [one] => return Ok(Some(one.seen.id.clone())),
@@ -116,6 +116,12 @@ async fn look_up(
             }
         };
     }
+}
+
+/// The id of what a create made. An empty answer is of an object that is known by the name that it was given.
+fn made(call: &Call, answer: &Value, pointer: &str) -> Option<String> {
+    let is_empty = answer.as_object().is_some_and(serde_json::Map::is_empty);
+    id_at(if is_empty { call.body.as_ref()? } else { answer }, pointer)
 }
 
 fn id_at(body: &Value, pointer: &str) -> Option<String> {

@@ -8,6 +8,7 @@
 mod change;
 mod code;
 mod code_said;
+mod contents;
 mod cutover;
 mod journal;
 mod lost;
@@ -22,9 +23,10 @@ use crate::services::Services;
 use change::CarriedOut;
 pub use journal::Journal;
 use plumb_core::code::{CodeBytes, CodeFolder};
-use plumb_core::kinds::{Kind, Owner};
+use plumb_core::kinds::{Contents, Kind, Owner};
 use plumb_core::manifest::{Desired, KeptSpec};
 use plumb_core::plan::compare::Supplied;
+use plumb_core::plan::contents::{Deleted, deleted};
 use plumb_core::plan::outcome::{ApplyOutcome, Ended};
 use plumb_core::plan::secrets::Numbers;
 use plumb_core::plan::{Change, Decision, Live, LiveObject, WantedObject};
@@ -125,6 +127,10 @@ struct Shared {
     scopes: Scopes,
     /// What the kinds noted of the live objects.
     facts: BTreeMap<Address, Value>,
+    /// What the plan knew to be in the objects that it deletes or replaces.
+    contents: BTreeMap<Address, Contents>,
+    /// The objects that it deletes.
+    deleted: Deleted,
     /// What live policies supply; those that this apply makes or changes are added as they are done.
     supplied: Mutex<BTreeMap<String, Supplied>>,
     /// What they supplied when the plan was made.
@@ -195,7 +201,7 @@ pub async fn apply(
 ) -> ApplyOutcome {
     let target = desired.mark_target();
     let mut ids = BTreeMap::new();
-    let mut facts = BTreeMap::new();
+    let (mut facts, mut contents) = (BTreeMap::new(), BTreeMap::new());
     for kind in plumb_core::kinds::objects() {
         for (address, found) in live.owned(kind.name(), &desired.project.name, &target) {
             if let [one] = found.as_slice() {
@@ -208,6 +214,7 @@ pub async fn apply(
         let found = change.id.as_ref().and_then(|id| by_id.get(&(change.address.kind.as_str(), id.as_str())));
         if let Some(found) = found {
             facts.insert(change.address.clone(), found.seen.facts().into_owned());
+            contents.insert(change.address.clone(), found.seen.contents.clone());
             ids.insert(change.address.clone(), found.seen.id.clone());
         }
     }
@@ -219,6 +226,8 @@ pub async fn apply(
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
         scopes: Scopes::of(desired),
         facts,
+        contents,
+        deleted: deleted(&decision.plan.changes),
         supplied: Mutex::new(live.supplied()),
         planned: live.supplied(),
         unread: Mutex::default(),
@@ -345,6 +354,8 @@ fn broke(error: JoinError) -> String {
     )
 }
 
+#[cfg(test)]
+mod contents_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

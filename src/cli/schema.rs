@@ -77,6 +77,11 @@ fn references(global: &Global, ui: &Ui) -> Result<Vec<String>, Failure> {
     let variables = variables.into_keys().map(|name| format!("${{var.{name}}}"));
     let env = env.into_iter().map(|name| format!("${{env.{name}}}"));
     let known = ["${target.name}", "${project.name}"].map(str::to_owned);
-    let resources = addresses.map(|address| format!("${{resources.{}.{}}}", address.kind, address.name));
+    let resources = addresses.flat_map(|address| {
+        let attributes = kinds::find(&address.kind).map_or(&[][..], |kind| kind.attributes()).iter();
+        let own = format!("${{resources.{}.{}", address.kind, address.name);
+        let named: Vec<String> = attributes.map(|(name, _)| format!("{own}.{name}}}")).collect();
+        std::iter::once(format!("{own}}}")).chain(named)
+    });
     Ok(variables.chain(env).chain(known).chain(resources).collect())
 }

@@ -43,7 +43,7 @@ pub(super) async fn read_one(
             Err(fault) => return Err(fault),
         }
     }
-    let mut found = match kind.observe_one(&pages) {
+    let mut found = match kind.observe_one(id, &pages) {
         Ok(seen) => LiveObject::of(kind, seen),
         Err(unreadable) => return Ok(Some(Err(unreadable))),
     };
@@ -77,27 +77,29 @@ fn unexpected(id: &str, why: &str) -> ServiceError {
     }
 }
 
-/// The objects of one kind that carry a mark, by a fresh listing: how a create whose answer was lost is looked up. An
-/// object that cannot be read may be the one: then nothing is known, and that is a fault.
+/// The objects of one kind that carry a mark, by a fresh listing: how a create whose answer was lost is looked up. Where
+/// the create has no place for the mark it is the one of that title that nobody has marked. An object that cannot be read may
+/// be the one: then nothing is known, and that is a fault.
 pub async fn find_marked(
     services: &Services,
     kind: &'static dyn Kind,
     scopes: &Scopes,
-    owner: &plumb_core::kinds::Owner,
+    (owner, title): (&plumb_core::kinds::Owner, &str),
 ) -> Result<Vec<LiveObject>, ServiceError> {
     let mut listed = Vec::new();
     for read in kind.list() {
         listed.push(services::read(&*services.for_system(read.call.system)?, &read).await?);
     }
     let objects = match kind.nested() {
-        Some(listing) => nested::list(services, kind, listing, &scopes.get(kind)).await?,
+        Some(listing) => nested::list(services, kind, listing, &scopes.get(kind)).await?.objects,
         None => kind.observe(&listed),
     };
     let (mut found, mut maybe) = (Vec::new(), None);
     for seen in objects {
         match seen.map(|seen| LiveObject::of(kind, seen)) {
             Ok(one) => {
-                if one.mark.as_ref().is_some_and(|mark| mark.owner == *owner) {
+                let is_made = || one.seen.title(kind) == title && one.is_blank(kind);
+                if one.mark.as_ref().map_or_else(is_made, |mark| mark.owner == *owner) {
                     found.push(one);
                 }
             }

@@ -3,8 +3,9 @@
 //! A page is let go once its objects are taken out of it, and an object is kept small ([`plumb_core::plan::Compact`]). Only a
 //! kind that joins several listings (a DAG's file, its row and its import errors) keeps their pages until all are there.
 
+use super::nested::{self, NestedListing};
 use super::scopes::Scopes;
-use super::{ReadWatch, joined, nested};
+use super::{ReadWatch, joined};
 use crate::services::{self, PageReader, Services};
 use plumb_core::kinds::reading::EachOnce;
 use plumb_core::kinds::{Kind, Observed, Unreadable};
@@ -33,7 +34,7 @@ enum Part {
     /// One of several listings that are read together, by its place among them.
     Listing(usize, Pages),
     /// The objects of a kind whose listing takes two stages.
-    Objects(Vec<Result<Observed, Unreadable>>),
+    Objects(NestedListing),
 }
 
 /// Reads the listings of the kinds. What of them cannot be read is kept as such: it is not absent.
@@ -48,6 +49,7 @@ pub(super) async fn list(
     let mut found: BTreeMap<&'static str, EachOnce<LiveObject>> = BTreeMap::new();
     let mut joins: BTreeMap<&'static str, BTreeMap<usize, Pages>> = BTreeMap::new();
     let mut failed = BTreeSet::new();
+    let mut missing = BTreeSet::new();
     let (send, mut parts) = mpsc::channel(WAITING);
     let mut listings = JoinSet::new();
     for kind in kinds.iter().copied() {
@@ -98,7 +100,10 @@ pub(super) async fn list(
         tokio::select! {
             part = parts.recv() => match part {
                 Some((kind, Part::Page(page))) => take(kind, kind.observe(&[vec![page]])),
-                Some((kind, Part::Objects(objects))) => take(kind, objects),
+                Some((kind, Part::Objects(listed))) => {
+                    missing.extend(listed.missing);
+                    take(kind, listed.objects);
+                }
                 Some((kind, Part::Listing(index, pages))) => {
                     joins.entry(kind.name()).or_default().insert(index, pages);
                 }
@@ -116,7 +121,7 @@ pub(super) async fn list(
             take(*kind, kind.observe(&listed));
         }
     }
-    let mut live = Live::default();
+    let mut live = Live { missing, ..Live::default() };
     for kind in kinds {
         let (mut objects, mut unreadable) = (Vec::new(), Vec::new());
         // What was taken in of a listing that failed later is no listing.

@@ -7,6 +7,7 @@ mod activity;
 mod again;
 pub mod billing;
 pub mod code;
+mod contents;
 pub mod cost;
 pub mod dags;
 pub mod failure;
@@ -23,6 +24,7 @@ pub mod waves;
 
 pub use activity::activity;
 pub use again::{Finished, find_marked, finish, read_again, whole_row};
+pub use contents::{contents, contents_of};
 pub use index::LiveIndex;
 pub use scopes::Scopes;
 

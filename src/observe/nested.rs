@@ -5,21 +5,31 @@
 
 use super::{WIDTH, is_refused, joined, refusal};
 use crate::services::{self, Services};
-use plumb_core::kinds::{Answered, Kind, Nested, Observed, Scope, Told, Unreadable};
+use plumb_core::kinds::{Answered, Kind, NamedThing, Nested, Observed, Scope, Told, Unreadable};
 use plumb_model::call::ServiceError;
 use plumb_model::read::Read;
 use tokio::task::JoinSet;
 
-/// The objects of a kind, and what of them could not be read.
+/// What a listing in two stages found.
+pub(super) struct NestedListing {
+    /// The objects, and what of them could not be read.
+    pub objects: Vec<Result<Observed, Unreadable>>,
+    /// What is not there to look into.
+    pub missing: Vec<NamedThing>,
+}
+
+/// The objects of a kind.
 pub(super) async fn list(
     services: &Services,
     kind: &'static dyn Kind,
     listing: &'static dyn Nested,
     scope: &Scope,
-) -> Result<Vec<Result<Observed, Unreadable>>, ServiceError> {
+) -> Result<NestedListing, ServiceError> {
     let first = ask(services, listing.first(scope)).await?;
-    let then = ask(services, listing.then(scope, &first)).await?;
-    Ok(kind.legible(listing.parse(scope, &first, &then)))
+    let mut then = ask(services, listing.then(scope, &first)).await?;
+    then.extend(ask(services, listing.last(scope, &then)).await?);
+    let objects = kind.legible(listing.parse(scope, &first, &then));
+    Ok(NestedListing { objects, missing: listing.missing(&first, &then) })
 }
 
 /// Carries out the reads of a stage, several at the same time, and answers in the given order.

@@ -16,6 +16,8 @@ pub(super) struct OwnManifests<'a> {
     names: HashMap<(&'a str, &'a str), Option<&'a Resource>>,
     /// By kind and id.
     adopted: HashMap<(&'a str, &'a str), &'a Resource>,
+    /// By kind and what people call the object.
+    called: HashMap<(&'a str, String), &'a Resource>,
     is_whole: bool,
 }
 
@@ -26,6 +28,7 @@ impl<'a> OwnManifests<'a> {
             target: desired.mark_target(),
             names: HashMap::new(),
             adopted: HashMap::new(),
+            called: HashMap::new(),
             is_whole: selection.is_whole(),
         };
         for resource in &desired.resources {
@@ -37,15 +40,25 @@ impl<'a> OwnManifests<'a> {
             if let (Some(id), Some(resource)) = (&resource.adopt, selected) {
                 wanted.adopted.insert((resource.kind.name(), id), resource);
             }
+            // Only of these it matters: what else has a manifest's name is no business of the project.
+            if let (Some(resource), true) = (selected, resource.kind.nested().is_some()) {
+                let title = resource.spec.read()[resource.kind.title()].as_str().unwrap_or_default().to_owned();
+                wanted.called.insert((resource.kind.name(), title), resource);
+            }
         }
         wanted
     }
 
-    /// Whether an object is to be read whole, and its manifest: by mark, by a former name, by `adopt`. There is
+    /// Whether an object is to be read whole, and its manifest: by mark, by a former name, by `adopt`, or by its name where
+    /// nobody got to mark it. There is
     /// none for an orphan, which no manifest speaks of any more.
     pub fn of(&self, kind: &dyn Kind, found: &LiveObject) -> Option<Option<&'a Resource>> {
         if let Some(resource) = self.adopted.get(&(kind.name(), found.seen.id.as_str())) {
             return Some(Some(resource));
+        }
+        if found.mark.is_none() && found.is_blank(kind) {
+            let title = found.seen.title(kind).to_owned();
+            return self.called.get(&(kind.name(), title)).map(|resource| Some(*resource));
         }
         let owner = &found.mark.as_ref()?.owner;
         let is_ours = owner.project == self.project && owner.target == self.target;

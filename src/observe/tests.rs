@@ -89,7 +89,7 @@ async fn what_a_lost_create_made_is_found_by_its_mark_or_not_at_all() {
     ] {
         let page = json!({ "instance_pools": rows });
         let fake = Fake::new(move |_| Ok(page.clone()));
-        let found = find_marked(&fake.services(), kind, &Scopes::default(), &owner).await;
+        let found = find_marked(&fake.services(), kind, &Scopes::default(), (&owner, "")).await;
         assert_eq!(found.map(|found| found.len()).map_err(|_| ()), wanted, "{what}");
     }
 }

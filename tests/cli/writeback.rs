@@ -98,3 +98,53 @@ fn patches_are_not_written_into_the_manifest() {
     let text = world.read("manifests/a.yaml");
     assert!(text.contains("timeout_seconds: 60 ") && text.contains("max_concurrent_runs: 9"), "{text}");
 }
+
+const SHARED: &str = "\
+apiVersion: plumb/v1
+kind: DatabricksJob
+metadata: {name: a}
+spec:
+  name: a
+  tasks:
+    - task_key: main
+      notebook_task: {notebook_path: /Shared/a}
+  permissions:
+    mode: additive   # others give more
+    entries:
+      # the analysts
+      - {group_name: analysts, permission_level: CAN_VIEW}
+      - {user_name: ann@example.com, permission_level: CAN_VIEW}
+";
+
+/// What an additive list does not name is no drift; what it names is written where it stands.
+#[test]
+fn entries_of_an_additive_list_are_taken_in_where_they_stand() {
+    let world = World::new();
+    world.commit_file("manifests/a.yaml", SHARED, "Add a");
+    world.plumb("plan").says("permissions.mode: \"additive\"");
+    world.plumb("apply --yes").code(0);
+    let path = format!("/api/2.0/permissions/jobs/{}", world.sandbox.job("a")["job_id"]);
+    let grant = |method: &str, list: serde_json::Value| {
+        world.sandbox.send(method, &path, &json!({ "access_control_list": list }));
+    };
+    grant("PATCH", json!([{"user_name": "bob@example.com", "permission_level": "CAN_MANAGE"}]));
+    world.plumb("plan --detailed-exitcode").code(0).says("No changes.");
+    world.plumb("drift -q").code(0);
+    grant("PATCH", json!([{"user_name": "ann@example.com", "permission_level": "CAN_MANAGE_RUN"}]));
+    world.plumb("drift -q").code(2).says("permissions[ann@example.com].permission_level").never_says("bob@");
+    world.plumb("drift --write").code(0).says("wrote manifests/a.yaml");
+    let wanted = SHARED
+        .replace("ann@example.com, permission_level: CAN_VIEW", "ann@example.com, permission_level: CAN_MANAGE_RUN");
+    assert_eq!(world.read("manifests/a.yaml"), wanted);
+    world.plumb("plan --detailed-exitcode").code(0).says("No changes.");
+    world.commit("As it is live");
+    // Exact, in the same form: the plan shows who goes, and that no one drifted; what is live is taken in behind the others.
+    world.edit("manifests/a.yaml", "additive ", "exact ");
+    world.commit("Nobody else");
+    world.plumb("plan").says("permissions[bob@example.com]").says("the list was additive before");
+    world.plumb("apply --yes").code(0);
+    world.plumb("plan --detailed-exitcode").code(0).says("No changes.");
+    world.edit("manifests/a.yaml", "exact ", "additive ");
+    world.commit("Others again");
+    world.plumb("plan --detailed-exitcode").code(0).says("No changes.");
+}

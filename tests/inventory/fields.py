@@ -100,11 +100,14 @@ REQUESTS = {
     "Cluster": compute.ClustersAPI.create,
     "Pool": compute.InstancePoolsAPI.create,
     "Policy": compute.ClusterPoliciesAPI.create,
+    "Pipeline": pipelines.PipelinesAPI.create,
+    "Warehouse": sql.WarehousesAPI.create,
 }
 
 TYPES_HEADER = """\
-# The members that the Jobs, Clusters, Instance Pools and Cluster Policies APIs know, by type. A member is a text
-# unless it says otherwise: `name`, `name:number`, `name:bool`, `name:Type`, a list `name:text[]`, a map `name:text{{}}`.
+# The members that the Jobs, Clusters, Instance Pools, Cluster Policies, Pipelines and SQL Warehouses APIs know, by type.
+# A member is a text unless it says otherwise: `name`, `name:number`, `name:bool`, `name:Type`, a list `name:text[]`, a map
+# `name:text{{}}`.
 # Source: the request types of databricks-sdk-py {version}. Written by tests/inventory/renew.
 """
 
@@ -125,7 +128,7 @@ def types():
     def lines(name, of):
         seen.add(name)
         found = sorted(((n, h) for n, h, _ in members(of)), key=lambda member: member[0])
-        yield f"{name}: {' '.join(word(n, h) for n, h in found)}"
+        yield f"{name}: {' '.join(word(n, h) for n, h in found)}".rstrip()
         for _, hint in found:
             kind = inner(hint)
             if dataclasses.is_dataclass(kind) and kind.__name__ not in seen:

@@ -45,6 +45,10 @@ pub fn place(kind: &dyn Kind) -> (&'static str, &'static str) {
         "DatabricksInstancePool" => ("instance_pools", "instance_pool_id"),
         "DatabricksPipeline" => ("statuses", "pipeline_id"),
         "DatabricksSqlWarehouse" => ("warehouses", "id"),
+        "DatabricksSchema" => ("schemas", "full_name"),
+        "DatabricksVolume" => ("volumes", "full_name"),
+        "DatabricksExternalLocation" => ("external_locations", "name"),
+        "DatabricksSecretScope" => ("scopes", "name"),
         "AirflowConnection" => ("connections", "connection_id"),
         "AirflowVariable" => ("variables", "key"),
         "AirflowPool" => ("pools", "name"),
@@ -62,6 +66,12 @@ pub fn objects(kind: &dyn Kind, call: &Call, body: &mut Value, mut see: impl FnM
     let (list, id) = place(kind);
     // Much has an `id`.
     if kind.name() == "DatabricksSqlWarehouse" && !call.path.contains("/sql/warehouses") {
+        return;
+    }
+    // Those of Unity Catalog have members of one name, and others have members of these names (SCIM: `schemas`).
+    let is_unity = ["schemas", "volumes", "external_locations"].contains(&list);
+    let collection = format!("/unity-catalog/{}", list.replace('_', "-"));
+    if is_unity && !call.path.contains(&collection) || !is_unity && call.path.contains("/unity-catalog/") {
         return;
     }
     if let Some(rows) = body.get_mut(list).and_then(Value::as_array_mut) {
@@ -106,7 +116,9 @@ pub fn refusal(call: &Call, status: u16) -> ServiceError {
 pub fn is_detail(call: &Call) -> bool {
     call.system == System::Databricks
         && (call.path.contains("/permissions/")
+            || call.path.contains("/unity-catalog/permissions/")
             || call.path.contains("cluster-status")
+            || call.path.ends_with("/secrets/acls/list")
             || call.path.ends_with("/jobs/get")
             || call.query.iter().any(|(name, _)| name == "filter_by.is_pinned"))
 }

@@ -6,6 +6,7 @@
 // Clippy exempts the tests themselves, not the functions that they share.
 #![allow(clippy::unwrap_used)]
 
+mod additive;
 mod answers;
 mod apart;
 mod code;

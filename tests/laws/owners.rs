@@ -4,9 +4,9 @@
 use crate::fixtures;
 use crate::world::{self, Files, PROJECT, TARGET, World};
 use plumb::observe;
-use plumb_core::kinds::{self, MarkPlace};
+use plumb_core::kinds::{self, Kind, MarkPlace};
 use plumb_core::manifest::Desired;
-use plumb_core::plan::Action;
+use plumb_core::plan::{Action, LiveObject};
 use plumb_core::plan::outcome::Ended;
 use plumb_core::render;
 use plumb_model::address::Address;
@@ -80,7 +80,7 @@ async fn one_fails(address: Address) {
     let in_text = world.through(Arc::new(Refusing { inner: world.direct(), word: format!("{word} ") }));
     let services = match kinds::find(&address.kind).unwrap().mark() {
         MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => services,
-        MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Nowhere => in_text,
+        MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Words(_) | MarkPlace::Nowhere => in_text,
     };
     let (live, decision) = world.plan(&desired).await;
     let outcome = world.carry_out(&services, &desired, &live, decision).await;
@@ -125,8 +125,22 @@ fn elsewhere(title: &str) -> Files {
         for document in &mut documents {
             let kind = kinds::find(document["kind"].as_str().unwrap()).unwrap();
             let name = document["metadata"]["name"].as_str().unwrap().to_owned();
-            // What Airflow takes for an id has no spaces.
-            let title = if kind.system() == System::Airflow { title.replace(' ', "-") } else { format!("{title} ") };
+            // Names of Unity Catalog are made of several members, and storage is of one location alone.
+            if !kind.is_always_read() && document["spec"].get("name").is_some() {
+                let prefix = title.replace(' ', "-");
+                for member in ["name", "schema_name"] {
+                    let text = document["spec"][member].as_str().filter(|text| *text != "default");
+                    if let Some(new) = text.map(|text| format!("{prefix}-{text}")) {
+                        document["spec"][member] = json!(new);
+                    }
+                }
+                if let Some(url) = document["spec"]["url"].as_str() {
+                    document["spec"]["url"] = json!(url.replace("://", &format!("://{prefix}-")));
+                }
+                continue;
+            }
+            // What is known by its name has no spaces in it.
+            let title = if kind.title_is_free() { format!("{title} ") } else { title.replace(' ', "-") };
             document["spec"][kind.title()] = json!(format!("{title}{name}"));
         }
         files.insert(format!("{}.yaml", fixture.name()), fixtures::yaml(&documents));
@@ -215,19 +229,21 @@ async fn import(world: &World) -> (Files, BTreeMap<String, String>) {
     let mut known = BTreeMap::new();
     let all: Vec<_> =
         kinds::objects().iter().flat_map(|kind| live.of(kind.name()).iter().map(move |f| (*kind, f))).collect();
+    let is_peoples = |kind: &dyn Kind, found: &LiveObject| kind.platforms_own(&found.seen.whole()).is_none();
+    let all: Vec<_> = all.into_iter().filter(|(kind, found)| is_peoples(*kind, found)).collect();
     for (i, (kind, found)) in all.iter().enumerate() {
         let address = Address { kind: kind.name().to_owned(), name: format!("import-{i}") };
         known.insert(found.seen.id.clone(), address);
     }
     let (mut files, mut env) = (Files::new(), BTreeMap::new());
     for (kind, found) in all {
-        let wanted = json!({ "libraries": [{}], "permissions": [{}] });
+        let wanted = json!({ "libraries": [{}], "permissions": [{}], "grants": [{}] });
         let whole = observe::finish(&world.services(), kind, found, &wanted).await.unwrap().found;
         let name = &known[&found.seen.id].name;
         let manifest =
             render::manifest(kind, name, &whole.seen.whole(), ("../schemas/plumb.json", TARGET), &known, &[]).unwrap();
         for variable in &manifest.env {
-            let value = plain(&whole.seen.spec(), name, variable);
+            let value = plain(&kind.export(&whole.seen.whole()), name, variable);
             env.insert(variable.clone(), value.unwrap_or_else(|| panic!("{variable} is in no place of {name}")));
         }
         files.insert(format!("{name}.yaml"), manifest.text);
@@ -242,6 +258,10 @@ fn plain(value: &Value, name: &str, variable: &str) -> Option<String> {
         format!("{name}_{key}").chars().map(letter).collect()
     };
     match value {
+        // A secret of a scope is called by its key.
+        Value::Object(map) if map.get("key").and_then(Value::as_str).is_some_and(|key| called(key) == variable) => {
+            map.get("string_value").and_then(Value::as_str).map(str::to_owned)
+        }
         Value::Object(map) => map.iter().find_map(|(key, value)| match value {
             Value::String(text) if called(key) == variable => Some(text.clone()),
             other => plain(other, name, variable),

@@ -120,9 +120,9 @@ async fn same(fixture: Fixture) {
 /// Pages overlap when objects come and go while a listing is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_that_is_listed_twice_is_one() {
-    // What a listing in two stages does about it is a matter of its kind.
-    let kinds = plumb_core::kinds::objects().iter().filter(|kind| kind.nested().is_none());
-    let kinds = kinds.map(|kind| (kind.name().to_owned(), listed_twice(*kind)));
+    // A listing in stages goes through the same `Kind::legible`.
+    let listed = plumb_core::kinds::objects().iter().filter(|kind| kind.nested().is_none());
+    let kinds = listed.map(|kind| (kind.name().to_owned(), listed_twice(*kind)));
     world::each(kinds).await;
 }
 

@@ -64,6 +64,10 @@ fn changed(fixture: &fixtures::Fixture, by: &str) -> Files {
             documents[0]["spec"][member][list] = json!([{ "key": "wanted_by", "value": by }]);
         }
         MarkPlace::LastLine(member) => documents[0]["spec"][member] = json!(format!("wanted by {by}")),
+        MarkPlace::Words(_) => {
+            let secret = json!({ "key": "wanted_by", "string_value": format!("${{env.WANTED_BY_{}}}", by.to_uppercase().replace(' ', "_")) });
+            documents[0]["spec"]["secrets"] = json!([secret]);
+        }
         MarkPlace::Line(_) | MarkPlace::Nowhere => {
             documents[0]["spec"]["description"] = json!(format!("wanted by {by}"))
         }

@@ -24,7 +24,8 @@ impl Planter<'_> {
 
     fn field(&mut self, field: &Field, value: &mut Value) {
         match (field.rule.secret, &field.shape, value) {
-            (Some(Secret::Value), _, Value::String(text)) if !text.is_empty() => {
+            // What may only be written as a reference is one already.
+            (Some(Secret::Value), _, Value::String(text)) if !text.is_empty() && field.rule.most_bytes.is_none() => {
                 *text = self.secret().as_str().unwrap().into()
             }
             (Some(Secret::ByName), _, Value::Object(map)) => {
@@ -70,6 +71,10 @@ fn planted(fixture: &Fixture, tag: &str) -> (Files, Vec<String>) {
     }
     match documents[0]["kind"].as_str().unwrap() {
         "DatabricksJob" => documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after")),
+        "DatabricksSecretScope" => {
+            let value = json!(format!("before ${{env.{tag}}} after"));
+            documents[0]["spec"]["secrets"] = json!([{ "key": "note", "string_value": value }]);
+        }
         "DatabricksClusterPolicy" | "AirflowConnection" | "AirflowVariable" | "AirflowPool" => {
             documents[0]["spec"]["description"] = json!(format!("before ${{env.{tag}}} after"))
         }

@@ -66,7 +66,7 @@ impl Meddler<'_> {
                 continue;
             }
             // Whether the service or somebody set it is a matter of the value, and of another law (`server_filled`).
-            if member.rule.unset == Some(Unset::Server) && !member.rule.apart {
+            if member.rule.unset == Some(Unset::Server) && !member.rule.apart && !member.rule.keep_empty {
                 continue;
             }
             // Another object would take its place, and none does while the live one has settings that plumb does not know.

@@ -46,6 +46,9 @@ fn changed(fixture: &Fixture, document: &mut Value) {
         kinds::MarkPlace::Tags(member) => spec[member]["changed"] = json!("yes"),
         kinds::MarkPlace::TagPairs(member, list) => spec[member][list] = json!([{ "key": "changed", "value": "yes" }]),
         kinds::MarkPlace::LastLine(member) => spec[member] = json!("changed"),
+        kinds::MarkPlace::Words(_) => {
+            spec["secrets"] = json!([{ "key": "changed", "string_value": "${env.CHANGED}" }]);
+        }
         _ => spec["description"] = json!("changed"),
     }
 }

@@ -334,7 +334,10 @@ async fn removes(fixture: Fixture) {
     let plan = world.plan(&desired).await.1.plan;
     // Airflow's writes and those of pools and warehouses leave alone what they do not name.
     let refused = matches!(fixture.kind.name(), "AirflowConnection" | "AirflowPool" | "AirflowVariable")
-        || matches!(fixture.kind.name(), "DatabricksInstancePool" | "DatabricksSqlWarehouse");
+        || matches!(
+                fixture.kind.name(),
+                "DatabricksInstancePool" | "DatabricksSecretScope" | "DatabricksSqlWarehouse"
+            );
     if refused {
         let blocked = plan.blocked.iter().find(|b| b.address.as_ref() == Some(&address)).expect(&what);
         assert!(blocked.reason.contains(&format!("`metadata.remove` names {FUTURE}")), "{what}: {}", blocked.reason);

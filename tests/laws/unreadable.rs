@@ -4,7 +4,7 @@
 use crate::edited::{self, edited};
 use crate::fixtures::{self, Fixture};
 use crate::world::{self, Files, World};
-use plumb_core::kinds::{Kind, MarkPlace};
+use plumb_core::kinds::{Kind, MarkPlace, Scope};
 use plumb_core::manifest::Desired;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::plan::{Action, Plan};

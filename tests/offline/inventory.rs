@@ -6,8 +6,8 @@
 //! [`REQUIRED_HERE`] say. A line of those lists that is no longer true fails the test too.
 
 use plumb_core::kinds::databricks::{
-    cluster::ClusterSpec, job::JobSpec, pipeline::PipelineSpec, policy::PolicySpec, pool::InstancePoolSpec,
-    warehouse::WarehouseSpec,
+    cluster::ClusterSpec, external_location::ExternalLocationSpec, job::JobSpec, pipeline::PipelineSpec,
+    policy::PolicySpec, pool::InstancePoolSpec, schema::SchemaSpec, volume::VolumeSpec, warehouse::WarehouseSpec,
 };
 use schemars::{JsonSchema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
@@ -28,6 +28,11 @@ const ADDED: &[&str] = &[
     "DatabricksInstancePool permissions",
     "DatabricksPipeline permissions",
     "DatabricksSqlWarehouse permissions",
+    "DatabricksSchema grants",
+    "DatabricksVolume full_name",
+    "DatabricksVolume grants",
+    "DatabricksVolume owner",
+    "DatabricksExternalLocation grants",
 ];
 
 /// Fields of a request that are no settings, or that the service sets whatever they say.
@@ -40,6 +45,19 @@ const LEFT_OUT: &[&str] = &[
     "DatabricksSqlWarehouse creator_name",
     // databricks-sdk-py sql.EndpointInfo: output only.
     "DatabricksSqlWarehouse customer_version_label",
+    // Another name, force, and what the SDK lists in requests although only the service says it (databricks/cli,
+    // `bundle/direct/dresources/external_location.go`; Terraform provider, `resource_external_location.go`).
+    "DatabricksSchema new_name",
+    "DatabricksExternalLocation new_name",
+    "DatabricksExternalLocation force",
+    "DatabricksExternalLocation effective_enable_file_events",
+    "DatabricksExternalLocation effective_file_event_queue",
+    "DatabricksExternalLocation file_event_queue.managed_aqs.managed_resource_id",
+    "DatabricksExternalLocation file_event_queue.managed_pubsub.managed_resource_id",
+    "DatabricksExternalLocation file_event_queue.managed_sqs.managed_resource_id",
+    "DatabricksExternalLocation file_event_queue.provided_aqs.managed_resource_id",
+    "DatabricksExternalLocation file_event_queue.provided_pubsub.managed_resource_id",
+    "DatabricksExternalLocation file_event_queue.provided_sqs.managed_resource_id",
 ];
 
 /// Fields that are JSON text in the API and YAML here, and texts of which the API says in words what they may be.
@@ -305,6 +323,22 @@ fn specs_have_every_field_of_the_services() {
             findings.compare("DatabricksCluster libraries[]", &libraries, &below(ours, "libraries[]."));
         }
     }
+    for (kind, sections, ours) in [
+        ("DatabricksSchema", &["schemas.create", "schemas.update"][..], spec(&schema_for!(SchemaSpec).to_value())),
+        ("DatabricksVolume", &["volumes.create"], spec(&schema_for!(VolumeSpec).to_value())),
+        (
+            "DatabricksExternalLocation",
+            &["external_locations.create", "external_locations.update"],
+            spec(&schema_for!(ExternalLocationSpec).to_value()),
+        ),
+    ] {
+        let mut listed = inventory(sections[0]);
+        for (path, field) in sections[1..].iter().flat_map(|section| inventory(section)) {
+            // The name of what is updated is a part of the address.
+            listed.entry(path).or_insert(Field { required: false, ..field });
+        }
+        findings.compare(kind, &listed, &ours);
+    }
     for exception in ADDED.iter().chain(LEFT_OUT).chain(TYPED_OTHERWISE).chain(REQUIRED_HERE) {
         if !findings.used.contains(*exception) {
             findings.lines.push(format!("{exception}: listed as an exception, but it is none any more"));
@@ -417,4 +451,7 @@ fn types_read_what_their_schemas_describe() {
     reads_what_it_describes::<ClusterSpec>();
     reads_what_it_describes::<PolicySpec>();
     reads_what_it_describes::<InstancePoolSpec>();
+    reads_what_it_describes::<SchemaSpec>();
+    reads_what_it_describes::<VolumeSpec>();
+    reads_what_it_describes::<ExternalLocationSpec>();
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use plumb_core::kinds::{self, Kind, Mark, Observed, Owner, Rev};
+use plumb_core::kinds::{self, Contents, Kind, Mark, Observed, Owner, Rev};
 use plumb_core::manifest;
 use plumb_core::manifest::{Desired, InMemory, Request};
 use plumb_core::plan::{Baselines, Decision, Input, Live, LiveObject, Op, Plan, Selection, decide, normal};
@@ -121,6 +121,20 @@ impl World {
     pub fn protected(mut self, id: &str) -> World {
         let all = self.live.kinds.values_mut().flatten();
         all.filter(|f| f.seen.id == id).filter_map(|f| f.mark.as_mut()).for_each(|mark| mark.protect = true);
+        self
+    }
+
+    /// Has the mark of an object say that it may be deleted with what it holds.
+    pub fn forced(mut self, id: &str) -> World {
+        let all = self.live.kinds.values_mut().flatten();
+        all.filter(|f| f.seen.id == id).filter_map(|f| f.mark.as_mut()).for_each(|mark| mark.force_destroy = true);
+        self
+    }
+
+    /// Has it be known what an object holds.
+    pub fn holding(mut self, id: &str, contents: Contents) -> World {
+        let all = self.live.kinds.values_mut().flatten();
+        all.filter(|f| f.seen.id == id).for_each(|found| found.seen.contents = contents.clone());
         self
     }
 

@@ -1,9 +1,12 @@
 //! A workspace to try things on, and the way from manifests to an applied plan.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use plumb::apply::{self, ApplyOptions, UnwatchedApply};
 use plumb::services::retry::Policy;
 use plumb_core::kinds::airflow::python;
+use plumb_core::kinds::databricks::secret_mark::{self, ListedKey, ScopeMark};
+use plumb_core::kinds::databricks::secret_scope::MARK;
 use plumb_core::kinds::{self, Kind, Role};
 use plumb_core::manifest::{self, Desired, InMemory, Request};
 use plumb_core::plan::outcome::ApplyOutcome;
@@ -187,10 +190,19 @@ impl World {
             }
             state["folder"][name] = file;
         }
+        for (name, scope) in scopes(&mut state) {
+            let mark = ScopeMark::read(&keys(scope));
+            rename(scope, SCOPE_MEMBERS);
+            scope["scope"] = json!(name);
+            if !mark.words.is_empty() {
+                scope[MARK] = json!(mark.words);
+            }
+        }
         state
     }
 
-    /// Replaces all that is live. A file of plumb's that comes without a mark loses its first line, which is the mark.
+    /// Replaces all that is live. A file of plumb's that comes without a mark loses its first line, which is the mark, and a
+    /// scope the keys that are it.
     pub async fn put_state(&self, state: &Value) {
         let wanted = state["folder"].as_object().unwrap();
         for name in self.files().iter().filter(|name| !wanted.contains_key(*name)) {
@@ -203,7 +215,22 @@ impl World {
             }
             std::fs::write(self.file(name), text).unwrap();
         }
-        self.control("PUT", "state", state.clone()).await;
+        let mut state = state.clone();
+        for (_, scope) in scopes(&mut state) {
+            rename(scope, SCOPE_MEMBERS.map(|(kept, shown)| (shown, kept)));
+            let scope = scope.as_object_mut().unwrap();
+            scope.remove("scope");
+            let words = scope.remove(MARK).and_then(|mark| mark.as_str().map(str::to_owned)).unwrap_or_default();
+            let live = ScopeMark::read(&keys(&json!(scope)));
+            if live.words == words {
+                continue;
+            }
+            let secrets = scope["secrets"].as_object_mut().unwrap();
+            secrets.retain(|key, _| !key.starts_with(secret_mark::PREFIX));
+            let new = if words.is_empty() { Vec::new() } else { live.with_words(&words).keys() };
+            secrets.extend(new.into_iter().map(|key| (key, json!({ "value": "bWFyaw==", "updated": NOW }))));
+        }
+        self.control("PUT", "state", state).await;
     }
 
     /// Changes some settings of the sandbox.
@@ -424,9 +451,10 @@ pub fn every_form(plan: &Plan) -> String {
     .join("\n")
 }
 
-/// What stands for `${env.NAME}` in these tests.
+/// What stands for `${env.NAME}` in these tests; in base64 where the name says so.
 pub fn secret(name: &str) -> String {
-    format!("plain-{name}-0f9d")
+    let plain = format!("plain-{name}-0f9d");
+    if name.contains("_BASE64") { STANDARD.encode(plain) } else { plain }
 }
 
 /// Reads a project of these files.
@@ -459,7 +487,8 @@ pub fn load_as(project: &str, target: &str, files: &Files, env: &dyn Fn(&str) ->
         "metadata": { "name": project },
         "spec": {
             "manifests": ["manifests"],
-            "targets": { target: { "sandbox": true, "default": true } },
+            // What the last manifest of a kind made is found where the target says that there may be any.
+            "targets": { target: { "sandbox": true, "default": true, "databricks": { "catalogs": ["main"] } } },
             "env": names,
         },
     });
@@ -495,6 +524,10 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         "DatabricksInstancePool" => ("instance_pools", ""),
         "DatabricksPipeline" => ("pipelines", "spec"),
         "DatabricksSqlWarehouse" => ("warehouses", ""),
+        "DatabricksSchema" => ("schemas", ""),
+        "DatabricksVolume" => ("volume_objects", ""),
+        "DatabricksExternalLocation" => ("external_locations", ""),
+        "DatabricksSecretScope" => ("secrets", ""),
         other => panic!("say here where the sandbox keeps the objects of {other}"),
     };
     let folder = state["databricks"][folder].as_object_mut().unwrap();
@@ -502,6 +535,36 @@ pub fn objects<'s>(state: &'s mut Value, kind: &dyn Kind) -> Vec<(String, &'s mu
         .iter_mut()
         .map(|(id, object)| (id.clone(), if member.is_empty() { object } else { &mut object[member] }))
         .collect()
+}
+
+/// What the sandbox keeps of a scope under other names than the spec has.
+const SCOPE_MEMBERS: [(&str, &str); 4] = [
+    ("backend_type", "scope_backend_type"),
+    ("keyvault", "backend_azure_keyvault"),
+    ("secrets", "kept_secrets"),
+    ("acls", "kept_acls"),
+];
+
+fn rename(object: &mut Value, names: [(&str, &str); 4]) {
+    let object = object.as_object_mut().unwrap();
+    for (from, to) in names {
+        let value = object.remove(from);
+        object.remove(to);
+        object.extend(value.map(|value| (to.to_owned(), value)));
+    }
+}
+
+/// The secret scopes of a state, by name.
+fn scopes(state: &mut Value) -> impl Iterator<Item = (String, &mut Value)> {
+    let scopes = state["databricks"].get_mut("secrets").and_then(Value::as_object_mut);
+    scopes.into_iter().flatten().map(|(name, scope)| (name.clone(), scope))
+}
+
+/// The keys of a scope as the sandbox keeps it.
+fn keys(scope: &Value) -> Vec<ListedKey> {
+    let key =
+        |(key, secret): (&String, &Value)| ListedKey { key: key.clone(), updated: secret["updated"].as_i64().unwrap() };
+    scope["secrets"].as_object().unwrap().iter().map(key).collect()
 }
 
 /// The rows of a table of Airflow, without its own pool.

@@ -3,6 +3,7 @@
 //! Nothing is believed: after each resource the manifests are read and decided on again, and an edit that did not do away
 //! with the drift of its resource is taken back.
 
+use crate::kinds::entries;
 use crate::manifest::{Author, Desired, Resource, document_of};
 use crate::plan::secrets::holds;
 use crate::plan::{Action, Change, ChangeOrigin, Decision, Earlier, FieldChange, Op};
@@ -227,6 +228,10 @@ pub(crate) fn steps(resource: &Resource, spec: &Node, path: &Path, sets: bool) -
     let mut here = Some(spec);
     let mut so_far = Path::default();
     for segment in &path.0 {
+        if let Some(entries) = here.and_then(|node| entries_of(resource, node, &so_far)) {
+            steps.push(Step::Key(entries::ENTRIES.into()));
+            here = Some(entries);
+        }
         let step = match (segment, here) {
             (Segment::Key(key), _) => Step::Key(key.clone()),
             (Segment::Index(index), _) => Step::Index(*index),
@@ -255,7 +260,17 @@ pub(crate) fn steps(resource: &Resource, spec: &Node, path: &Path, sets: bool) -
     if here.is_some_and(refers) {
         return Err("a part of it is written as a reference".into());
     }
+    if sets && here.is_some_and(|node| entries_of(resource, node, path).is_some()) {
+        steps.push(Step::Key(entries::ENTRIES.into()));
+    }
     Ok(steps)
+}
+
+/// The list of a member that is written with its mode beside it.
+fn entries_of<'n>(resource: &Resource, node: &'n Node, path: &Path) -> Option<&'n Node> {
+    let [Segment::Key(member)] = path.0.as_slice() else { return None };
+    let is_moded = resource.kind.rules().moded().contains(member);
+    node.get(entries::ENTRIES).filter(|_| is_moded)
 }
 
 /// Whether a value holds references.

@@ -37,6 +37,16 @@ pub struct SandboxSettings {
     /// Whether the workspace is newer than this emulator: it keeps members that are not known here, until a write leaves
     /// them out, as a real one does with its own.
     pub keeps_unknown: bool,
+    /// How many objects of Unity Catalog a page of a listing has at most.
+    pub catalog_page_size: u64,
+    /// Whether the first page of such a listing is empty, and names a next one.
+    pub empty_first_page: bool,
+    /// How many reads show an object's grants as they were before a change.
+    pub grants_delay_reads: u64,
+    /// Whether a volume of a schema that nobody made is there when it is named, and a schema of such a catalog.
+    pub volumes_by_name: bool,
+    /// Addresses, with `*`, that no storage credential can read: an external location there is refused unless it skips validation.
+    pub unreadable_urls: Vec<String>,
     /// What SQL statements answer; the first rule that fits does.
     pub statements: Vec<ScriptedStatement>,
     /// Whether a warehouse starts when it is needed. `false`: it is on its way for ever, and so are its statements.
@@ -74,6 +84,11 @@ impl Default for SandboxSettings {
             several_triggers: true,
             libraries_for_all_clusters: Vec::new(),
             keeps_unknown: false,
+            catalog_page_size: 20,
+            empty_first_page: false,
+            grants_delay_reads: 0,
+            volumes_by_name: true,
+            unreadable_urls: Vec::new(),
             statements: Vec::new(),
             warehouses_start: true,
             warehouse_seconds: None,

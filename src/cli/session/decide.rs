@@ -159,7 +159,8 @@ impl Session {
             let first = self.decision(&live, &Baselines::new(), &selection, None);
             let before = live.notes.len();
             observe::activity(&self.services, &mut live, &first.plan).await;
-            let is_told = learnt::activity_tells(&live, before);
+            let is_asked = observe::contents(&self.services, &mut live, &first.plan).await;
+            let is_told = is_asked || learnt::activity_tells(&live, before);
             Ok::<_, Failure>((live, first, is_told))
         })
         .await?;

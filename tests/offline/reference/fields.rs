@@ -22,7 +22,8 @@ fn written() -> BTreeMap<String, String> {
     let mut parts = BTreeMap::new();
     for kind in kinds::all() {
         let tables = Tables { of: explained(kind.name()), root: kind.schema(), name: "spec", before: "" };
-        parts.insert(format!("fields of {}", kind.name()), tables.text(kind.schema()));
+        let text = format!("{}{}", tables.text(kind.schema()), attributes(kind.name()));
+        parts.insert(format!("fields of {}", kind.name()), text);
     }
     let root = &written["Project.json"];
     let project = Tables { of: explained("Project"), root, name: "spec", before: "" };
@@ -31,6 +32,16 @@ fn written() -> BTreeMap<String, String> {
     let metadata = Tables { of: explained("AirflowPool"), root, name: "metadata", before: "metadata." };
     parts.insert("fields of metadata".to_owned(), metadata.text(&root["properties"]["metadata"]));
     parts
+}
+
+/// What others may refer to besides the fields, as a table.
+fn attributes(kind: &str) -> String {
+    let doc = explained(kind).field("", false).unwrap_or_else(|e| panic!("{kind}: {}", e.message));
+    if doc.attributes.is_empty() {
+        return String::new();
+    }
+    let rows = doc.attributes.iter().map(|one| format!("| `{}` | {} |\n", one.reference, cell(one.description)));
+    format!("\n| others may refer to | stands for |\n|---|---|\n{}", rows.collect::<String>())
 }
 
 fn explained(kind: &str) -> Explained {
@@ -47,13 +58,27 @@ fn object<'a>(root: &'a Value, schema: &'a Value) -> Option<(&'a Value, String)>
         return Some((schema, String::new()));
     }
     if let Some(cases) = ["anyOf", "oneOf", "allOf"].iter().find_map(|word| schema.get(*word)?.as_array()) {
-        return cases.iter().find_map(|case| object(root, case));
+        // Of a list and the mapping that it may stand in, the mapping: it leads to the list's elements, too.
+        let around = cases.iter().find(|case| case.pointer("/properties/entries").is_some());
+        return around.into_iter().chain(cases).find_map(|case| object(root, case));
     }
     let (inner, step) = match schema.get("items") {
         Some(items) => (items, "[]"),
         None => (schema.get("additionalProperties")?, ".*"),
     };
     object(root, inner).map(|(found, below)| (found, format!("{step}{below}")))
+}
+
+/// The elements of a list that may also stand in a mapping around it.
+fn elements<'a>(root: &'a Value, schema: &'a Value) -> Option<(&'a Value, String)> {
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+        return elements(root, root.pointer(name.trim_start_matches('#'))?);
+    }
+    let cases = schema.get("anyOf")?.as_array()?;
+    if !cases.iter().any(|case| case.pointer("/properties/entries").is_some()) {
+        return cases.iter().find_map(|case| elements(root, case));
+    }
+    object(root, cases.iter().find(|case| case.get("items").is_some())?)
 }
 
 fn members(object: &Value) -> &Map<String, Value> {
@@ -80,11 +105,13 @@ impl Tables<'_> {
         let mut places: Places = BTreeMap::from([(std::ptr::from_ref(top), vec![String::new()])]);
         let mut order = vec![top];
         let mut left = VecDeque::from([top]);
+        let mut shorter = Vec::new();
         while let Some(outer) = left.pop_front() {
             let at = places[&std::ptr::from_ref(outer)][0].clone();
             for (member, schema) in members(outer) {
                 let Some((inner, below)) = object(self.root, schema) else { continue };
                 let path = format!("{at}{}{member}{below}", if at.is_empty() { "" } else { "." });
+                shorter.extend(elements(self.root, schema).map(|(inner, below)| (inner, format!("{path}{below}"))));
                 let known = places.entry(std::ptr::from_ref(inner)).or_default();
                 if known.is_empty() {
                     order.push(inner);
@@ -92,6 +119,9 @@ impl Tables<'_> {
                 }
                 known.push(path);
             }
+        }
+        for (inner, path) in shorter {
+            places.entry(std::ptr::from_ref(inner)).or_default().push(path);
         }
         let anchors: BTreeSet<String> = order.iter().map(|object| self.anchor(&places, object)).collect();
         assert_eq!(anchors.len(), order.len(), "two tables of {} have one anchor", self.name);

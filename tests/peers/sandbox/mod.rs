@@ -62,8 +62,8 @@ impl Fixture {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn databricks_own_sdk_understands_every_answer() {
+/// Runs tests of Databricks' own SDK against a sandbox.
+async fn with_the_sdk(tests: &'static str) {
     let fixture = Fixture::plain().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     let url = fixture.running.url();
@@ -72,7 +72,7 @@ async fn databricks_own_sdk_understands_every_answer() {
         assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
         let python = String::from_utf8(setup.stdout).unwrap();
         Command::new(python.trim())
-            .arg(folder.join("test_databricks_sdk.py"))
+            .arg(folder.join(tests))
             .env("SANDBOX_URL", url)
             // No profile, token or host of whoever runs the tests.
             .env_remove("DATABRICKS_HOST")
@@ -88,6 +88,16 @@ async fn databricks_own_sdk_understands_every_answer() {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databricks_own_sdk_understands_every_answer() {
+    with_the_sdk("test_databricks_sdk.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databricks_own_sdk_goes_round_unity_catalog() {
+    with_the_sdk("test_unity.py").await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tasks that wait for each other.
+//! Tasks, resources and changes that wait for each other.
 
 use plumb_model::yaml::is_deferred;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,50 @@ pub(super) fn circle<'t>(tasks: impl Iterator<Item = (&'t str, Vec<&'t str>)>) -
         }
     }
     None
+}
+
+/// Numbers the circles of a graph: two nodes have one number when each is reached from the other. Linear in nodes and
+/// edges, each of which is a visit.
+pub(crate) fn circles(edges: &[Vec<usize>], visit: &mut dyn FnMut()) -> Vec<usize> {
+    const NEW: usize = usize::MAX;
+    let (mut order, mut low, mut circles) = (vec![NEW; edges.len()], vec![NEW; edges.len()], vec![NEW; edges.len()]);
+    let (mut met, mut open) = (0, Vec::new());
+    for start in 0..edges.len() {
+        // An explicit stack: a chain may be as long as there are changes.
+        let mut way: Vec<(usize, usize)> = Vec::from_iter((order[start] == NEW).then_some((start, 0)));
+        while let Some((at, next)) = way.pop() {
+            visit();
+            if next == 0 {
+                (order[at], low[at]) = (met, met);
+                met += 1;
+                open.push(at);
+            }
+            match edges[at].get(next) {
+                Some(&to) => {
+                    way.push((at, next + 1));
+                    if order[to] == NEW {
+                        way.push((to, 0));
+                    } else if circles[to] == NEW {
+                        low[at] = low[at].min(order[to]);
+                    }
+                }
+                None => {
+                    if low[at] == order[at] {
+                        while let Some(one) = open.pop() {
+                            circles[one] = at;
+                            if one == at {
+                                break;
+                            }
+                        }
+                    }
+                    if let Some((above, _)) = way.last() {
+                        low[*above] = low[*above].min(low[at]);
+                    }
+                }
+            }
+        }
+    }
+    circles
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use plumb_model::yaml::{Gaps, Problem, Problems};
 
 /// What a kind's own check finds: a place in the spec, what is wrong there, how to fix it.
 #[derive(Clone, Debug, Default)]
-pub struct Findings<'n>(pub Vec<Finding>, Option<Gaps<'n>>);
+pub struct Findings<'n>(pub Vec<Finding>, Option<Gaps<'n>>, Vec<String>);
 
 /// One finding of a kind's own check. `path` is in the notation of the reader: `tasks[0].depends_on[1].task_key`.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,17 @@ pub struct Finding {
 impl<'n> Findings<'n> {
     /// None yet, of a spec of which some parts could not be read.
     pub fn besides(gaps: Gaps<'n>) -> Findings<'n> {
-        Findings(Vec::new(), Some(gaps))
+        Findings(Vec::new(), Some(gaps), Vec::new())
+    }
+
+    /// The same, of a spec in which these lists are additive.
+    pub(super) fn with_additive(self, members: Vec<String>) -> Findings<'n> {
+        Findings(self.0, self.1, members)
+    }
+
+    /// Whether the manifest says of a list that it is additive: what it does not name is left alone.
+    pub fn is_additive(&self, member: &str) -> bool {
+        self.2.iter().any(|one| one == member)
     }
 
     /// Records a finding.
@@ -82,7 +92,7 @@ impl<'n> Findings<'n> {
 
     /// Reports what was found at its places, without what may only follow from what could not be read.
     pub(super) fn tell(self, problems: &mut Problems, notes: &mut Vec<(&'static str, Problem)>) {
-        let Findings(list, Some(gaps)) = self else { return };
+        let Findings(list, Some(gaps), _) = self else { return };
         for finding in list.into_iter().filter(|finding| !gaps.explain(&finding.path)) {
             let problem = Problem {
                 span: Some(gaps.node.at(&finding.path).span),

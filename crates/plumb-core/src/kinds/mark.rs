@@ -16,11 +16,13 @@ const TAG_FORCE_DESTROY: &str = "plumb_force_destroy";
 /// The words that a mark of one line ends with.
 const PROTECT: &str = "protect";
 const FORCE_DESTROY: &str = "force_destroy";
+/// How the words begin that a release leaves.
+const RELEASED: &str = "released ";
 /// What `plumb release` leaves on an object that its manifest names by `adopt`: whose it was. Otherwise the next apply
 /// would take it over again.
 pub const TAG_RELEASED: &str = "plumb_released";
 /// The tags that a mark is made of, and what one leaves.
-pub(super) const TAGS: [&str; 5] = [TAG, TAG_REV, TAG_PROTECT, TAG_FORCE_DESTROY, TAG_RELEASED];
+pub(crate) const TAGS: [&str; 5] = [TAG, TAG_REV, TAG_PROTECT, TAG_FORCE_DESTROY, TAG_RELEASED];
 
 /// Where a kind keeps the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum MarkPlace {
     LastLine(&'static str),
     /// As the whole of a text that is no part of the spec: the first line of a file.
     Line(&'static str),
+    /// The same, where a release may leave its word as well: the keys of a secret scope.
+    Words(&'static str),
     /// There is no place for one.
     Nowhere,
 }
@@ -150,7 +154,8 @@ impl MarkPlace {
             MarkPlace::Tags(member)
             | MarkPlace::TagPairs(member, _)
             | MarkPlace::LastLine(member)
-            | MarkPlace::Line(member) => member,
+            | MarkPlace::Line(member)
+            | MarkPlace::Words(member) => member,
         }
     }
 
@@ -168,7 +173,7 @@ impl MarkPlace {
                 spec[member] = json!(rest);
                 Some(mark)
             }
-            MarkPlace::Line(member) => {
+            MarkPlace::Line(member) | MarkPlace::Words(member) => {
                 let mark = Mark::parse(spec.get(member)?.as_str()?)?;
                 spec.as_object_mut()?.remove(member);
                 Some(mark)
@@ -189,8 +194,13 @@ impl MarkPlace {
             MarkPlace::LastLine(member) => {
                 let text = spec.get(member)?.as_str()?;
                 let (rest, line) = text.rsplit_once('\n').unwrap_or(("", text));
-                let owner = Owner::parse(line.strip_prefix("[plumb released ")?.strip_suffix(']')?)?;
+                let owner = Owner::parse(line.strip_prefix("[plumb ")?.strip_prefix(RELEASED)?.strip_suffix(']')?)?;
                 spec[member] = json!(rest);
+                Some(owner)
+            }
+            MarkPlace::Words(member) => {
+                let owner = Owner::parse(spec.get(member)?.as_str()?.strip_prefix(RELEASED)?)?;
+                spec.as_object_mut()?.remove(member);
                 Some(owner)
             }
             MarkPlace::Line(_) | MarkPlace::Nowhere => None,
@@ -202,7 +212,8 @@ impl MarkPlace {
     pub fn put_release(self, spec: &mut Value, owner: &Owner) {
         match self {
             MarkPlace::Tags(_) | MarkPlace::TagPairs(..) => self.put_tag(spec, TAG_RELEASED, owner.to_string()),
-            MarkPlace::LastLine(member) => put_line(spec, member, &format!("released {owner}")),
+            MarkPlace::LastLine(member) => put_line(spec, member, &format!("{RELEASED}{owner}")),
+            MarkPlace::Words(member) => spec[member] = json!(format!("{RELEASED}{owner}")),
             MarkPlace::Line(_) | MarkPlace::Nowhere => {}
         }
     }
@@ -214,7 +225,7 @@ impl MarkPlace {
                 mark.tags().into_iter().for_each(|(tag, text)| self.put_tag(spec, tag, text));
             }
             MarkPlace::LastLine(member) => put_line(spec, member, &mark.words()),
-            MarkPlace::Line(member) => spec[member] = json!(mark.words()),
+            MarkPlace::Line(member) | MarkPlace::Words(member) => spec[member] = json!(mark.words()),
             MarkPlace::Nowhere => {}
         }
     }
@@ -256,7 +267,7 @@ impl<'s> SpecTags<'s> {
             MarkPlace::TagPairs(member, list) => {
                 spec.get_mut(member)?.get_mut(list)?.as_array_mut().map(SpecTags::Pairs)
             }
-            MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Nowhere => None,
+            MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Words(_) | MarkPlace::Nowhere => None,
         }
     }
 
@@ -327,6 +338,7 @@ mod tests {
             MarkPlace::TagPairs("pairs", "all"),
             MarkPlace::LastLine("description"),
             MarkPlace::Line("header"),
+            MarkPlace::Words("mark"),
         ];
         for place in places {
             for protect in [false, true] {
@@ -343,8 +355,12 @@ mod tests {
 
     #[test]
     fn what_a_release_left_is_taken_off_without_a_trace_and_is_no_mark() {
-        for place in [MarkPlace::Tags("tags"), MarkPlace::TagPairs("pairs", "all"), MarkPlace::LastLine("description")]
-        {
+        for place in [
+            MarkPlace::Tags("tags"),
+            MarkPlace::TagPairs("pairs", "all"),
+            MarkPlace::LastLine("description"),
+            MarkPlace::Words("mark"),
+        ] {
             for before in specs() {
                 let owner = mark(false).owner;
                 let mut spec = before.clone();

@@ -4,9 +4,10 @@
 //! Everything else (comparing, deciding, ordering, applying, rendering) is written once and knows no kind.
 
 mod called;
-mod circle;
-mod contents;
+pub(crate) mod circle;
+pub(crate) mod contents;
 pub mod cutover;
+pub mod entries;
 mod findings;
 mod form_hints;
 pub mod impact;
@@ -23,13 +24,18 @@ pub mod teardown;
 pub mod teardown_spec;
 
 pub mod databricks {
-    //! Databricks workspaces: jobs, pipelines, clusters, cluster policies, instance pools, SQL warehouses.
+    //! Databricks workspaces: jobs, pipelines, clusters, cluster policies, instance pools, SQL warehouses; Unity Catalog:
+    //! schemas, volumes, locations.
     // kinds: one file each
     pub mod cluster;
+    pub mod external_location;
     pub mod job;
     pub mod pipeline;
     pub mod policy;
     pub mod pool;
+    pub mod schema;
+    pub mod secret_scope;
+    pub mod volume;
     pub mod warehouse;
     // their parts, and what several kinds share
     pub mod access;
@@ -48,6 +54,7 @@ pub mod databricks {
     pub mod job_parts;
     pub mod libraries;
     mod limits;
+    pub mod location_parts;
     pub mod notifications;
     pub(crate) mod own_clusters;
     mod permissions;
@@ -63,12 +70,20 @@ pub mod databricks {
     #[cfg(test)]
     mod rules_tests;
     mod run_as;
+    mod secret_check;
+    pub mod secret_mark;
+    #[cfg(test)]
+    mod secret_tests;
     pub mod storage;
     mod task_check;
     pub mod task_types;
     pub mod tasks;
     pub mod triggers;
     pub mod undeclared;
+    mod unity;
+    pub mod unity_grants;
+    #[cfg(test)]
+    mod unity_tests;
 }
 
 pub mod airflow {
@@ -123,7 +138,7 @@ pub use contents::{Contained, Contents};
 pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
-pub use named_things::{NamedThing, ThingKind};
+pub use named_things::{NamedThing, ThingIndex, ThingKind, named_things};
 pub use nested::{Answered, Nested, Scope, Told};
 pub use reading::{Details, Unreadable, Whose};
 pub use spec::{CheckNotes, SpecType};
@@ -142,10 +157,14 @@ const ALL: &[&dyn Kind] = &[
     &airflow::variable::AirflowVariable,
     &databricks::cluster::DatabricksCluster,
     &databricks::policy::DatabricksClusterPolicy,
+    &databricks::external_location::DatabricksExternalLocation,
     &databricks::pool::DatabricksInstancePool,
     &databricks::job::DatabricksJob,
     &databricks::pipeline::DatabricksPipeline,
+    &databricks::schema::DatabricksSchema,
+    &databricks::secret_scope::DatabricksSecretScope,
     &databricks::warehouse::DatabricksSqlWarehouse,
+    &databricks::volume::DatabricksVolume,
     &emr::cluster::EmrCluster,
     &emr::security::EmrSecurityConfiguration,
     &emr::application::EmrServerlessApplication,
@@ -307,6 +326,11 @@ pub trait Kind: Send + Sync + 'static {
     fn contents(&self, _seen: &Observed) -> Vec<Read> {
         Vec::new()
     }
+    /// The read of what is in one of these things, where it holds things itself: a folder of a volume. [`Kind::contained`] is
+    /// given what it gave, as the only one.
+    fn inside(&self, _seen: &Observed, _thing: &Contained) -> Option<Read> {
+        None
+    }
     /// What a delete would destroy, out of what [`Kind::contents`]' reads gave, in that order. The error says what could not
     /// be read.
     fn contained(&self, _seen: &Observed, _pages: &[Details]) -> Result<Vec<Contained>, String> {
@@ -317,11 +341,21 @@ pub trait Kind: Send + Sync + 'static {
     fn derived(&self, _spec: &Node) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+    /// The names in [`Kind::derived`], and in a few words what each is: `("path", "the folder of its files: …")`.
+    fn attributes(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// The names under which others know the object without its id, each with what it is the name of: `volume main.sales.landing`.
+    /// Asked only of kinds that are not always read, so that a project without them does not pay for it.
     fn provides(&self, _spec: &Value) -> Vec<NamedThing> {
         Vec::new()
     }
-    /// What the object names in that way, beside what any text may name: [`named_things`].
+    /// Whether there may be more in what it provides than it declares: others write to an additive scope too.
+    fn provides_more(&self, _spec: &Value) -> bool {
+        false
+    }
+    /// What the object names in that way and cannot be without, beside what any text may name: [`named_things`]. Asked only of
+    /// kinds that are not always read.
     fn needs(&self, _spec: &Value) -> Vec<NamedThing> {
         Vec::new()
     }
@@ -368,6 +402,16 @@ pub trait Kind: Send + Sync + 'static {
     fn read_one(&self, id: &str) -> Vec<Read>;
     /// The object, out of the pages of [`Kind::read_one`]'s reads. Callers use `observe_one`.
     fn parse_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable>;
+    /// The same, where no answer says which object it is of.
+    fn parse_one_of(&self, _id: &str, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        self.parse_one(pages)
+    }
+    /// Whether an object without a mark may be what an apply left that ended between the call that makes the object and the
+    /// one that marks it: it has nothing in it that anybody could lose. One that has the name of a manifest without an object
+    /// is then that manifest's. Only for services whose create call has no place for a mark, and that know objects by names.
+    fn is_blank(&self, _seen: &Observed) -> bool {
+        false
+    }
     /// How many objects are on a page of [`Kind::list`]'s one read by tokens, where a row shows what a write came to as well
     /// as [`Kind::read_one`] does once [`Kind::details`] asks for nothing more: many writes are then verified by pages. `None`:
     /// each is verified by itself, at once, as it has to be where others are compared by what the object supplies.
@@ -509,8 +553,8 @@ impl dyn Kind + '_ {
     }
 
     /// One live object, out of the pages of [`Kind::read_one`]'s reads; unreadable without a readable mark and name.
-    pub fn observe_one(&self, pages: &[Pages]) -> Result<Observed, Unreadable> {
-        self.parse_one(pages).and_then(|seen| reading::legible(self, seen))
+    pub fn observe_one(&self, id: &str, pages: &[Pages]) -> Result<Observed, Unreadable> {
+        self.parse_one_of(id, pages).and_then(|seen| reading::legible(self, seen))
     }
 
     /// The other tool that manages the object, where the object or its tags say so.

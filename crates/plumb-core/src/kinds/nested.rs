@@ -4,7 +4,7 @@
 //! Two stages of reads: the second ones follow from what the first ones gave. What a service refuses to show is an answer:
 //! a schema that is not there yet has no volumes, and one that may not be looked into says nothing about the others.
 
-use super::{Observed, Unreadable};
+use super::{NamedThing, Observed, Unreadable};
 use plumb_model::read::{Pages, Read};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -62,6 +62,16 @@ pub trait Nested: Sync {
     fn then(&self, _scope: &Scope, _first: &[Told]) -> Vec<Read> {
         Vec::new()
     }
+    /// Those that follow from the second ones: volumes, where which schemas there are follows from which catalogs there are. What
+    /// they gave is told to [`Nested::parse`] beside the second ones.
+    fn last(&self, _scope: &Scope, _then: &[Told]) -> Vec<Read> {
+        Vec::new()
+    }
     /// The objects. A place that has to be looked into and refuses is something unread, which may be any object.
     fn parse(&self, scope: &Scope, first: &[Told], then: &[Told]) -> Vec<Result<Observed, Unreadable>>;
+    /// The things that the answers say are not there: the schema whose volumes were asked for, and [`Answered::Gone`]. What is
+    /// refused may be there.
+    fn missing(&self, _first: &[Told], _then: &[Told]) -> Vec<NamedThing> {
+        Vec::new()
+    }
 }

@@ -102,7 +102,7 @@ impl MarkPlace {
                 }),
                 Some(_) => false,
             },
-            (MarkPlace::LastLine(_) | MarkPlace::Line(_), Some(place)) => place.is_string(),
+            (MarkPlace::LastLine(_) | MarkPlace::Line(_) | MarkPlace::Words(_), Some(place)) => place.is_string(),
             (MarkPlace::Nowhere, _) => true,
             (MarkPlace::Tags(_) | MarkPlace::TagPairs(..), Some(_)) => false,
         }

@@ -1,6 +1,6 @@
 //! The type of a kind's spec, as a value: its schema, its rules, and how a manifest's spec is read and checked.
 
-use super::{Findings, form_hints};
+use super::{Findings, entries, form_hints};
 use plumb_model::schema::Rules;
 use plumb_model::yaml::{Node, Problem, Problems};
 use schemars::JsonSchema;
@@ -10,8 +10,8 @@ use serde_json::Value;
 /// What is no mistake and yet worth knowing, with the short name of what is checked.
 pub type CheckNotes = Vec<(&'static str, Problem)>;
 
-/// Reads a node as the type, and checks it.
-type ReadAndCheck = dyn Fn(&Node, &mut Problems, &mut CheckNotes) + Send + Sync;
+/// Reads a node as the type, and checks it. The names are of the lists in it that are additive.
+type ReadAndCheck = dyn Fn(&Node, Vec<String>, &mut Problems, &mut CheckNotes) + Send + Sync;
 
 /// The type of a spec, and the checks that no type can say.
 pub struct SpecType {
@@ -27,9 +27,9 @@ impl SpecType {
     pub fn of<T: DeserializeOwned + JsonSchema + 'static>(check: fn(&T, &mut Findings)) -> SpecType {
         let schema = serde_json::to_value(schemars::schema_for!(T)).unwrap_or_default();
         let rules = plumb_model::schema::compile(&schema);
-        let read = move |node: &Node, problems: &mut Problems, notes: &mut CheckNotes| {
+        let read = move |node: &Node, additive: Vec<String>, problems: &mut Problems, notes: &mut CheckNotes| {
             if let Some((spec, gaps)) = plumb_model::yaml::read_partly::<T>(node, problems) {
-                let mut findings = Findings::besides(gaps);
+                let mut findings = Findings::besides(gaps).with_additive(additive);
                 check(&spec, &mut findings);
                 findings.tell(problems, notes);
             }
@@ -41,8 +41,9 @@ impl SpecType {
     /// does not keep the rest from being checked.
     pub fn read(&self, node: &Node, problems: &mut Problems, notes: &mut CheckNotes) -> bool {
         let before = problems.len();
-        (self.read)(node, problems, notes);
-        form_hints::amend(&self.rules, node, problems.since(before));
+        let (node, additive) = entries::settle(node, &self.rules, problems);
+        (self.read)(&node, additive, problems, notes);
+        form_hints::amend(&self.rules, &node, problems.since(before));
         problems.len() == before
     }
 }

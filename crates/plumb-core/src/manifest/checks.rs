@@ -2,7 +2,9 @@
 
 use super::{Address, Adopt, Lifecycle, Removal, Resource, walk};
 use crate::kinds::{Kind, Role};
-use plumb_model::schema::Rules;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use plumb_model::schema::{Field, Rules, Shape};
+use plumb_model::secrets::Vault;
 use plumb_model::yaml::{Node, Problems, Tree, UNREAD, is_deferred, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +70,56 @@ pub(super) fn named(resources: &[Resource], known: &BTreeSet<Address>, problems:
                 }
             }
         }
+    }
+}
+
+/// Reports secrets that the service would not take: what is too long, or no base64, once the environment is filled in. None is
+/// quoted.
+pub(super) fn secrets(resources: &[Resource], vault: &Vault, problems: &mut Problems) {
+    let mut limited: BTreeMap<&str, bool> = BTreeMap::new();
+    for resource in resources {
+        let rules = resource.kind.rules();
+        let has_limits = || {
+            let mut members = rules.types().iter().flat_map(|of| of.members.values());
+            members.any(|field| field.rule.most_bytes.is_some() || field.rule.base64)
+        };
+        if *limited.entry(resource.kind.name()).or_insert_with(has_limits) {
+            secret(rules, &rules.root, &resource.node(), vault, problems);
+        }
+    }
+}
+
+fn secret(rules: &Rules, field: &Field, node: &Node, vault: &Vault, problems: &mut Problems) {
+    match (&field.shape, &node.tree) {
+        (Shape::Object(object), Tree::Map(entries)) => {
+            for entry in entries {
+                if let Some(member) = rules.of(*object).members.get(&entry.key) {
+                    secret(rules, member, &entry.value, vault, problems);
+                }
+            }
+        }
+        (Shape::List(item), Tree::Seq(items)) => {
+            items.iter().for_each(|node| secret(rules, item, node, vault, problems));
+        }
+        (_, Tree::Str(text)) if Vault::is_token(text) => {
+            let plain = vault.reveal(text);
+            if plain == *text {
+                return;
+            }
+            let bytes =
+                if field.rule.base64 { STANDARD.decode(&plain).map(|bytes| bytes.len()) } else { Ok(plain.len()) };
+            match (bytes, field.rule.most_bytes) {
+                (Err(_), _) => {
+                    problems.at(node.span, "the value is no base64", "expected base64 with its padding").secret = true;
+                }
+                (Ok(bytes), Some(most)) if bytes > most => {
+                    let label = format!("the service takes {most} at most");
+                    problems.at(node.span, format!("a secret of {bytes} bytes"), label).secret = true;
+                }
+                _ => {}
+            }
+        }
+        _ => {}
     }
 }
 

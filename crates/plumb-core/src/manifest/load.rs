@@ -8,12 +8,13 @@ use super::read::{ReadDocument, Reader};
 use super::setup::{self, Folders, Setup};
 use super::{
     Address, Desired, KeptSpec, Lifecycle, ManifestSource, OpenDecision, Project, Removal, Request, Resource, Target,
-    Vault, Warning, accept::accept, adopt, checks, code_check, develop, patch, price_books, refs, teardown_guard,
-    waves,
+    Vault, Warning, accept::accept, adopt, checks, code_check, develop, overlaps, patch, price_books, refs, stands_on,
+    teardown_guard, waves,
 };
 use crate::code::CodeFolder;
 use crate::detect;
 use crate::kinds::Kind;
+use crate::kinds::entries::{self, SpecPart};
 use crate::kinds::teardown::{self, TeardownManifest};
 use plumb_model::yaml::{Files, Guesser, Node, Packed, Problem, Problems, Span, Tree, read_partly};
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,6 +198,7 @@ fn run(
         if expander.is_exhausted() || problems.len() > 20 * MOST_PROBLEMS {
             return None;
         }
+        entries::lift_whole(&mut spec, document.kind.rules(), problems);
         accept(&mut spec, document.kind.rules(), files, &mut noted);
         for (member, value) in document.kind.assumed(&document.address.name, &spec) {
             develop::assume(&mut spec, member, value);
@@ -237,6 +239,7 @@ fn run(
     let checked =
         cores::on_threads(source.threads(), &ready, |(ready, resolved)| SpecFindings::of(ready.kind, &resolved.spec));
     let mut resources = Vec::with_capacity(ready.len());
+    let mut derived: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
     for ((ready, resolved), checked) in ready.into_iter().zip(checked) {
         if checked.problems.is_empty() {
             noted.extend(checked.notes);
@@ -258,6 +261,9 @@ fn run(
             // The places keep what is written, so that nothing that plumb put there is taken for the manifest's.
             let spec = code.put(&ready.address, spec);
             let teardown = teardown::find(ready.kind.name()).map(|kind| TeardownManifest::new(kind, &spec));
+            if !resolved.derived.is_empty() {
+                derived.insert(ready.address.clone(), resolved.derived);
+            }
             resources.push(Resource {
                 address: ready.address,
                 kind: ready.kind,
@@ -273,6 +279,7 @@ fn run(
                 places,
                 span: ready.span,
                 references: each_once(resolved.ids),
+                by_name: BTreeSet::new(),
                 decisions: ready.decisions,
             });
         }
@@ -282,7 +289,12 @@ fn run(
     for secret in project.env.iter().filter_map(|name| (request.env)(name)) {
         vault.seal_everywhere(&secret);
     }
+    if problems.is_empty() {
+        stands_on::link(&mut resources, &derived);
+    }
     checks::live_names(&resources, problems);
+    overlaps::storages(&resources, problems);
+    checks::secrets(&resources, &vault, problems);
     adopt::once(&resources, problems);
     checks::previous_names(&resources, problems);
     checks::named(&resources, &known, problems);
@@ -444,14 +456,18 @@ impl Documents<'_> {
     fn merge(&mut self, problems: &mut Problems) {
         for (address, patches) in std::mem::take(&mut self.patches) {
             let Some(document) = self.list.get_mut(&address) else { continue };
+            let rules = document.kind.rules();
             let mut spec = document.spec.node();
+            entries::lift(&mut spec, rules, SpecPart::Manifest, problems);
             for ReadDocument { mut node, spec: changes, decisions } in patches {
                 if let Some(changes) = part(&mut node, "metadata") {
                     let metadata = std::mem::replace(&mut document.metadata, node);
                     document.metadata = patch::merge_plain(metadata, changes, problems);
                 }
                 if let Some(changes) = changes.filter(|changes| !changes.is_null()) {
-                    spec = patch::merge(spec, changes.node(), document.kind.rules(), problems);
+                    let mut changes = changes.node();
+                    entries::lift(&mut changes, rules, SpecPart::Patch, problems);
+                    spec = patch::merge(spec, changes, rules, problems);
                 }
                 document.decisions.extend(decisions);
             }

@@ -11,7 +11,7 @@ use plumb_model::address::Address;
 use plumb_model::schema::{Path, Segment};
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::{Files, Node, Packed, Span, Tree};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A manifest that was read without a mistake.
 #[derive(Clone)]
@@ -38,8 +38,10 @@ pub struct Resource {
     pub places: Packed,
     /// Where the document starts.
     pub span: Span,
-    /// The resources that the spec refers to, in order, each once.
+    /// The resources that the spec refers to, in order, each once; behind them those that it stands on by names.
     pub references: Vec<Address>,
+    /// Those of them that it stands on by names alone: the volume of a path, the scope of a secret. It needs no ids of them.
+    pub by_name: BTreeSet<Address>,
     /// The decisions that are open in its document and in its patches, in their order.
     pub decisions: Vec<OpenDecision>,
 }
@@ -251,6 +253,7 @@ mod late_cutovers;
 mod load;
 mod log_delivery;
 mod once;
+mod overlaps;
 mod patch;
 mod price_books;
 mod project;
@@ -259,8 +262,10 @@ mod refs;
 mod reserved;
 mod setup;
 mod source;
+mod stands_on;
 mod teardown_guard;
 mod template;
+mod undeclared;
 mod walk;
 mod warnings;
 mod waves;
@@ -286,6 +291,7 @@ pub use source::{
     InMemory, MOST_BYTES, MOST_BYTES_A_FILE, MOST_FILES, ManifestFile, ManifestFileKind, ManifestSource, OtherTexts,
     is_yaml, tidy,
 };
+pub(crate) use stands_on::Provided;
 pub use walk::path;
 pub(crate) use walk::{PathStep, split};
 pub use warnings::{Warning, warnings};

@@ -20,10 +20,12 @@ pub(super) struct Referrer<'a> {
     pub spec: &'a Packed,
 }
 
-/// A spec with its references resolved, and the resources whose ids it needs.
+/// A spec with its references resolved, the resources whose ids it needs, and those of which it has a name that means the object:
+/// a volume's path, a schema's full name.
 pub(super) struct Resolved {
     pub spec: Packed,
     pub ids: Vec<(Address, Span)>,
+    pub derived: BTreeSet<Address>,
 }
 
 /// Resolves the references of every manifest. `known` are addresses of manifests that could not be read: they have been
@@ -45,6 +47,7 @@ pub(super) fn resolve(
         unpacked: BTreeMap::new(),
         running: Vec::new(),
         ids: Vec::new(),
+        derived: BTreeSet::new(),
         added: 0,
         guesser: Guesser::default(),
         problems,
@@ -54,11 +57,12 @@ pub(super) fn resolve(
         .enumerate()
         .map(|(i, target)| {
             if !target.spec.may_have("${resources.") {
-                return Resolved { spec: target.spec.clone(), ids: Vec::new() };
+                return Resolved { spec: target.spec.clone(), ids: Vec::new(), derived: BTreeSet::new() };
             }
             resolver.ids.clear();
+            resolver.derived.clear();
             let spec = Packed::of(&resolver.node(&target.spec.node(), i, 0));
-            Resolved { spec, ids: std::mem::take(&mut resolver.ids) }
+            Resolved { spec, ids: std::mem::take(&mut resolver.ids), derived: std::mem::take(&mut resolver.derived) }
         })
         .collect();
     circles(targets, &resolved, resolver.problems);
@@ -76,6 +80,8 @@ struct Resolver<'a, 'p> {
     /// The fields that are being resolved, outermost first.
     running: Vec<(usize, String)>,
     ids: Vec<(Address, Span)>,
+    /// The resources that were referred to by their names.
+    derived: BTreeSet<Address>,
     added: usize,
     guesser: Guesser,
     problems: &'p mut Problems,
@@ -196,15 +202,37 @@ impl Resolver<'_, '_> {
             }
         };
         let spec = self.unpacked.entry(target).or_insert_with(|| Rc::new(at.spec.node())).clone();
-        let Some(node) = walk::find(&spec, rules, &path) else {
+        let set = walk::find(&spec, rules, &path);
+        // What the manifest sets counts, where a field and an attribute have one name.
+        let derived = || {
+            let (_, text) = at.kind.derived(&spec).into_iter().find(|(name, _)| *name == field)?;
+            Some(Node { span: spec.span, tree: Tree::Str(text) })
+        };
+        let derived = if set.is_none() { derived() } else { None };
+        // So does its name, where others know it by that. What either follows from in its turn is its own affair.
+        let is_name = || set.is_some() && !at.kind.is_always_read() && field == at.kind.title();
+        if self.running.is_empty() && (derived.is_some() || is_name()) {
+            self.derived.insert(at.address.clone());
+        }
+        let Some(node) = set.or(derived.as_ref()) else {
+            let attributes = || at.kind.attributes().iter().map(|(name, _)| *name);
             let label = match walk::exists(rules, &path) {
-                Err(_) if nearest(field, ["id"]).is_some() => "did you mean `id`?".to_owned(),
-                Err((_, label)) if label.starts_with("did you mean") => label,
-                Err((what, _)) => what,
+                _ if attributes().any(|name| name == field) => {
+                    "the manifest does not set what it follows from".to_owned()
+                }
                 Ok(()) => "the manifest does not set it".to_owned(),
+                Err((what, label)) => match nearest(field, attributes().chain(["id"])) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if label.starts_with("did you mean") => label,
+                    None => what,
+                },
             };
             let problem = self.problems.at(span, format!("{} has no `{field}`", at.address), label);
-            problem.help("only what a manifest sets can be referred to, and `id`");
+            let more: String = attributes().map(|name| format!(", `{name}`")).collect();
+            problem.help(match more.as_str() {
+                "" => "only what a manifest sets can be referred to, and `id`".to_owned(),
+                more => format!("only what a manifest sets can be referred to, and `id`{more}"),
+            });
             return None;
         };
         if !self.afford(weight(node), span) {

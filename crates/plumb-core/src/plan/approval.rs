@@ -7,7 +7,7 @@
 
 pub use super::digest::is_digest;
 use super::digest::{self, is_keyed};
-use super::{Action, Change, Partial, Plan, PlanFormat};
+use super::{Action, Change, DestroyedContents, Partial, Plan, PlanFormat};
 use crate::kinds::ImpactClass;
 use crate::manifest::read_json;
 use plumb_model::address::Address;
@@ -144,6 +144,9 @@ pub struct SavedChange {
     /// What it disrupted then.
     #[serde(default)]
     pub disrupts: BTreeSet<ImpactClass>,
+    /// What went with its object then.
+    #[serde(default)]
+    pub contents: Option<DestroyedContents>,
     /// The hash of what was read of the live object.
     #[serde(default)]
     pub read: Option<String>,
@@ -266,6 +269,14 @@ fn differences(before: &SavedChange, now: &Change) -> Vec<String> {
     let mut said = Vec::new();
     if !disrupts.is_empty() {
         said.push(format!("it would disrupt what it did not when the plan was made: {}", disrupts.join(", ")));
+    }
+    let nothing = DestroyedContents::default();
+    let (held, holds) = (before.contents.as_ref().unwrap_or(&nothing), now.contents.as_ref().unwrap_or(&nothing));
+    if held != holds {
+        let says = |contents: &DestroyedContents| {
+            if contents.counts.is_empty() { "nothing".to_owned() } else { contents.says() }
+        };
+        said.push(format!("it would destroy {}, in the plan {}", says(holds), says(held)));
     }
     let action = name(now.action);
     if before.action != action {

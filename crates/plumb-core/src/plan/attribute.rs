@@ -11,6 +11,7 @@ use crate::kinds::{self, Mark};
 use crate::manifest::{Author, Resource};
 use plumb_model::schema;
 use plumb_model::schema::Path;
+use plumb_model::yaml::Span;
 use serde_json::Value;
 
 /// What is known of how a resource was before.
@@ -30,6 +31,16 @@ pub(super) struct Sides<'v> {
     pub want: &'v Value,
     /// What is live, in normal form.
     pub live: &'v Value,
+}
+
+/// A word of the mark about what may become of the object, that a manifest wants otherwise.
+pub(super) struct LifecycleFlag {
+    /// In `metadata.lifecycle`.
+    pub name: &'static str,
+    pub was: bool,
+    pub wanted: bool,
+    /// Where the manifest says it.
+    pub span: Option<Span>,
 }
 
 /// What the manifest was when the object was last made, if that is known.
@@ -192,14 +203,13 @@ impl FieldSources<'_, '_> {
         FieldChange { from, to, explanation, source, ..FieldChange::new(path.to_string(), op) }
     }
 
-    /// The field that says whether an object is protected.
-    pub(super) fn protection(&self, was: bool) -> FieldChange {
-        let flag = |on: bool| Some(Value::from(on));
+    /// The field of a word of the mark: `metadata.lifecycle.protect`.
+    pub(super) fn lifecycle_flag(&self, flag: &LifecycleFlag) -> FieldChange {
         let (context, resource) = (self.context, self.resource);
-        let to = flag(resource.lifecycle.protect);
-        let mut field = self.field(&Path::default(), Op::Change, flag(was), to);
-        field.path = "metadata.lifecycle.protect".into();
-        match resource.lifecycle.protect_span {
+        let value = |on: bool| Some(Value::from(on));
+        let mut field = self.field(&Path::default(), Op::Change, value(flag.was), value(flag.wanted));
+        field.path = format!("metadata.lifecycle.{}", flag.name);
+        match flag.span {
             Some(span) => field.source = context.source(span),
             None => {
                 field.source = context.nearest(resource.span);

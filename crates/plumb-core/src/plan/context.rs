@@ -5,6 +5,7 @@ use super::decide::Input;
 use super::earlier::Earlier;
 use super::live::LiveObject;
 use super::lookup::Lookup;
+use super::missing_things::NamedThings;
 use super::unreadable::UnreadObjects;
 use super::{SourceLine, secrets};
 use crate::kinds::{Kind, Mark, Owner, Rev};
@@ -31,6 +32,8 @@ pub(super) struct PlanContext<'a> {
     pub lookup: Lookup<'a>,
     /// What is live and could not be read.
     pub unread: UnreadObjects<'a>,
+    /// What others know by names.
+    pub things: NamedThings,
     /// The specs of the DAGs of waves, as the side of the cutover has them that each is on.
     pub settled: BTreeMap<Address, Value>,
 }
@@ -50,6 +53,7 @@ impl<'a> PlanContext<'a> {
             owned,
             lookup,
             unread: UnreadObjects::new(input.live, input.kinds, project, target),
+            things: NamedThings::of(input),
             settled: BTreeMap::new(),
         }
     }

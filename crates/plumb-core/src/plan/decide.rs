@@ -1,6 +1,6 @@
 //! Deciding: what is to be done to each resource, and why.
 
-use super::attribute::{Basis, FieldSources, Sides, baseline_of};
+use super::attribute::{Basis, FieldSources, LifecycleFlag, Sides, baseline_of};
 use super::compact::SmallValue;
 use super::compare::{Carry, Comparison, Context, KeepReason, KeptValue, Pattern, Undeclared, compare};
 use super::context::PlanContext;
@@ -14,15 +14,16 @@ use super::selection::Selection;
 use super::unknown::{self, UnknownMembers};
 use super::verdict::{Collected, ReferenceIds, ResourceVerdict};
 use super::{
-    Action, Blocked, Change, ChangeOrigin, Guard, Op, Plan, PlanFormat, code, cutover, finish, foreign, held,
-    missing_systems, normal, order, orphans, references, unreadable,
+    Action, Blocked, Change, ChangeOrigin, FieldChange, Guard, Op, Plan, PlanFormat, code, contents, cutover, finish,
+    foreign, held, missing_systems, missing_things, normal, order, orphans, references, unreadable,
 };
 use crate::cutover::waves;
-use crate::kinds::{Impact, ImpactClass, Kind, Observed, Role, Step, UnknownSettings, Verb};
+use crate::kinds::entries::is_additive;
+use crate::kinds::{Impact, ImpactClass, Kind, Mark, Observed, Role, Step, UnknownSettings, Verb};
 use crate::manifest::{Desired, Resource};
 use plumb_model::address::Address;
 use plumb_model::call::System;
-use plumb_model::schema::{self, Path};
+use plumb_model::schema::{self, Path, mode_member};
 use plumb_model::secrets::Vault;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -143,6 +144,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     }
     let contested = foreign::contested(&context);
     all.hold(contested);
+    contents::decide(&context, &mut all);
     cutover::decide(&context, &waves, &mut all);
     // After all that is done to objects: what they name then is what is kept.
     code::decide(&context, &mut all);
@@ -172,9 +174,12 @@ fn decide_one<'a>(
         return released(resource, found);
     }
     let seen = found.object().map(|object| object.seen.whole());
-    let refused = match resource.references.iter().find(|r| ids.unavailable.contains(r)) {
+    let is_missing_for =
+        |r: &&Address| ids.unavailable.contains(r) && !missing_things::goes_without(context, resource, r, ids);
+    let refused = match resource.references.iter().find(is_missing_for) {
         Some(missing) => Some(unreadable::refuse_reference(resource, missing, ids)),
-        None => unreadable::part_is_unread(context, resource, seen.as_ref()),
+        None => missing_things::refuse(context, resource)
+            .or_else(|| unreadable::part_is_unread(context, resource, seen.as_ref())),
     };
     if let Some(blocked) = refused {
         return ResourceVerdict { unavailable: is_missing, ..ResourceVerdict::refused(blocked) };
@@ -199,7 +204,10 @@ fn create<'a>(context: &PlanContext<'a>, ids: &ReferenceIds, resource: &Resource
         .flatten()
         .map(|(key, value)| {
             let path = Path::default().key(key);
-            sources.field(&path, Op::Add, None, Some(value.clone()))
+            let field = sources.field(&path, Op::Add, None, Some(value.clone()));
+            // A mode is shown as it is written.
+            let moded = rules.moded().iter().find(|member| mode_member(member) == *key);
+            FieldChange { path: moded.map_or(field.path, |member| format!("{member}.mode")), ..field }
         })
         .collect();
     let origin = match context.input.baselines.get(&resource.address) {
@@ -261,10 +269,10 @@ fn existing<'a>(
         },
     };
     let mut comparison = compare(rules, &want, &live, &comparing);
-    let protect_differs = !is_external && mark.is_some_and(|m| m.protect) != resource.lifecycle.protect;
+    let flags = if is_external { Vec::new() } else { flags_that_differ(resource, mark) };
     let has_new_secret = !same_manifest && !comparison.unseen.is_empty();
     let is_written = matches!(matched, ObjectMatch::Adopted(_) | ObjectMatch::Moved(..))
-        || protect_differs
+        || !flags.is_empty()
         || has_new_secret
         || !unknown.removed.is_empty();
     let with_object = |path: &Path| path.top().is_none_or(|member| !is_apart(rules, member));
@@ -281,7 +289,7 @@ fn existing<'a>(
         _ if comparison.differences.iter().any(|d| d.replaces) => Action::Replace,
         ObjectMatch::Adopted(_) => Action::Adopt,
         ObjectMatch::Moved(..) => Action::Move,
-        _ if differs || protect_differs => Action::Update,
+        _ if differs || !flags.is_empty() => Action::Update,
         _ => {
             let base = || baseline_of(context, ids, resource, mark, same_manifest);
             verdict.unchanged = true;
@@ -306,9 +314,7 @@ fn existing<'a>(
     let basis = Basis { was: base.as_ref(), same_manifest, is_ours: is_external || !adopted && mark.is_some() };
     let sources = FieldSources { context, ids, resource };
     let mut fields = sources.fields(&comparison, unseen, &basis, &Sides { spec: &spec, want: &want, live: &live });
-    if protect_differs {
-        fields.push(sources.protection(mark.is_some_and(|m| m.protect)));
-    }
+    fields.extend(flags.iter().map(|flag| sources.lifecycle_flag(flag)));
     let mut body = normal::without_nulls(rules, &rules.root, &filled);
     schema::graft_all(rules, &mut body, comparison.carried());
     let mut taken = Vec::new();
@@ -323,7 +329,7 @@ fn existing<'a>(
     let mut changed: Vec<Path> = comparison.differences.iter().map(|d| d.path.clone()).collect();
     changed.extend(unseen.iter().cloned());
     changed.extend(unknown.removed.iter().map(|m| m.path.clone()));
-    if protect_differs || matches!(action, Action::Adopt | Action::Move) {
+    if !flags.is_empty() || matches!(action, Action::Adopt | Action::Move) {
         changed.push(Path::default().key(resource.kind.mark().member()));
     }
     let verb = if action == Action::Replace { Verb::Create } else { Verb::Update };
@@ -354,6 +360,26 @@ fn existing<'a>(
     verdict
 }
 
+/// What a mark says of its object besides whose it is, and the manifest says otherwise.
+fn flags_that_differ(resource: &Resource, mark: Option<&Mark>) -> Vec<LifecycleFlag> {
+    let lifecycle = &resource.lifecycle;
+    let flags = [
+        LifecycleFlag {
+            name: "protect",
+            was: mark.is_some_and(|m| m.protect),
+            wanted: lifecycle.protect,
+            span: lifecycle.protect_span,
+        },
+        LifecycleFlag {
+            name: "forceDestroy",
+            was: mark.is_some_and(|m| m.force_destroy),
+            wanted: lifecycle.force_destroy,
+            span: lifecycle.force_destroy_span,
+        },
+    ];
+    flags.into_iter().filter(|flag| flag.was != flag.wanted).collect()
+}
+
 /// The change of a resource: its calls and what they disrupt. Refused if its kind has no such call.
 fn change(context: &PlanContext<'_>, resource: &Resource, action: Action, step: &Step<'_>) -> Result<Change, Blocked> {
     let kind = resource.kind;
@@ -371,7 +397,11 @@ fn change(context: &PlanContext<'_>, resource: &Resource, action: Action, step: 
     let mut impacts = kind.impact(if action == Action::Replace { &delete } else { step });
     impacts.extend(kind.run_now(step).map(|run| ImpactClass::StartsRun.says(run.what)));
     let (impacts, disrupts) = Impact::split(impacts);
+    let is_whole = step.live.is_none() || action == Action::Replace;
+    let is_added = |member: &&String| is_additive(step.body, member) && (is_whole || step.changes(member));
+    let additive = kind.rules().moded().iter().filter(is_added).cloned().collect();
     Ok(Change {
+        additive,
         title: title(resource, step).to_owned(),
         impacts,
         disrupts,

@@ -5,7 +5,7 @@
 //! hashes whose key is no secret, and a short one could be guessed from the digest of its change by trying; where
 //! `PLUMB_APPROVAL_KEY` is set it keys the digests, and each of them says so by `k:`.
 
-use super::{Change, FieldChange, Partial, Plan, normal};
+use super::{Change, DestroyedContents, FieldChange, Partial, Plan, normal};
 use crate::code::{CodeAct, CodeReader, CodeStep};
 use crate::kinds::ImpactClass;
 use hmac::{Hmac, KeyInit, Mac};
@@ -48,8 +48,15 @@ fn sealed(value: &Value, key: Option<&str>) -> String {
 pub(super) fn of_change(change: &Change, workspace: Option<&str>, key: Option<&str>) -> String {
     let fields: Vec<_> = change.fields.iter().map(|f| (&f.path, f.op, &f.from, &f.to)).collect();
     let mut effect = json!([change.address, change.action, change.id, change.moved_from, fields, workspace]);
-    if let (Some(step), Some(parts)) = (change.code.as_deref(), effect.as_array_mut()) {
-        parts.push(of_code(step));
+    // More data is another effect, and less is one too: nobody can tell whether what is left is what was meant.
+    let destroys = change.contents.as_ref().and_then(DestroyedContents::named);
+    if let Some(parts) = effect.as_array_mut() {
+        parts.extend(change.code.as_deref().map(of_code));
+        parts.extend(destroys);
+    }
+    // What is added to a list and what is all of it are two things, whatever else is the same.
+    if let (false, Some(parts)) = (change.additive.is_empty(), effect.as_array_mut()) {
+        parts.push(json!({ "additive": change.additive }));
     }
     format!("{}{}", if key.is_some() { KEYED } else { "" }, &sealed(&effect, key)[..DIGITS])
 }

@@ -43,6 +43,9 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
         change.title = shown(&change.title);
         change.reason = change.reason.as_deref().map(&mut shown);
         change.impacts = change.impacts.iter().map(|text| shown(text)).collect();
+        for name in change.contents.iter_mut().flat_map(|contents| &mut contents.names) {
+            *name = shown(name);
+        }
         change.decisions.iter_mut().for_each(|one| one.what = shown(&one.what));
     }
     for blocked in &mut all.blocked {

@@ -5,11 +5,11 @@ use super::compare::Supplied;
 use crate::code::CodeStock;
 use crate::cost::facts::KeptRuns;
 use crate::cutover::{Holds, WaveFacts};
-use crate::kinds::{Kind, Mark, Observed, Owner, Unreadable};
+use crate::kinds::{Kind, Mark, NamedThing, Observed, Owner, Unreadable};
 use crate::teardown::{Commits, Evidence, RunEnd};
 use plumb_model::address::Address;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A live object and whose it is. The mark is taken off its spec.
@@ -29,6 +29,11 @@ impl LiveObject {
         LiveObject { seen: seen.into(), mark, released }
     }
 
+    /// Whether nobody has marked it, and it may be what an apply left that did not get to: [`Kind::is_blank`].
+    pub fn is_blank(&self, kind: &dyn Kind) -> bool {
+        self.mark.is_none() && self.released.is_none() && kind.is_blank(&self.seen.whole())
+    }
+
     /// Whether it has the name that a manifest's spec gives.
     pub fn is_called_as(&self, kind: &dyn Kind, spec: &Value) -> bool {
         let wanted = spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
@@ -43,6 +48,8 @@ pub struct Live {
     pub kinds: BTreeMap<&'static str, Vec<LiveObject>>,
     /// Objects that are live and could not be read, by kind.
     pub unreadable: BTreeMap<&'static str, Vec<Unreadable>>,
+    /// Things that the services say are not there: see [`crate::kinds::Nested::missing`].
+    pub missing: BTreeSet<NamedThing>,
     /// What else could not be read, for the plan's notes.
     pub notes: Vec<String>,
     /// How the last runs of jobs ended, by the job's id, the newest first: of those that a teardown waits for.

@@ -104,6 +104,8 @@ pub(super) fn find<'a>(context: &PlanContext<'a>, resource: &Resource) -> Result
     let title = resource.spec.get(kind.title()).and_then(Value::as_str).unwrap_or_default();
     match context.lookup.called_as(kind, &resource.spec).first().copied() {
         None => unreadable::may_be_unread(context, resource).map(|()| ObjectMatch::None),
+        // What an apply made and did not get to mark. It is marked now, as one that is taken over.
+        Some(found) if found.is_blank(kind) => Ok(ObjectMatch::Adopted(found)),
         Some(found) => {
             Err(name_is_taken(context, resource, found, title).map(|blocked| foreign::with_tool(kind, found, blocked)))
         }

@@ -4,6 +4,9 @@ use super::live::LiveObject;
 use super::partial::mentioned;
 use super::worked::{self, Work};
 use super::{Action, Change};
+use crate::kinds::circle::circles;
+use crate::kinds::named_things::named_in;
+use crate::kinds::{self, NamedThing, ThingIndex};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -57,57 +60,121 @@ fn after_needs<'a, N: Ord + 'a>(
     order
 }
 
+/// What an object provides to others by its names, and what it needs in that way.
+#[derive(Default)]
+struct ObjectNames {
+    provides: Vec<NamedThing>,
+    needs: Vec<NamedThing>,
+}
+
+impl ObjectNames {
+    /// Those of a live object. Of kinds that others know by their ids alone no spec is unpacked for it.
+    fn of(kind: &str, live: &LiveObject) -> ObjectNames {
+        let Some(kind) = kinds::find(kind).filter(|kind| !kind.is_always_read()) else { return ObjectNames::default() };
+        let spec = live.seen.spec();
+        ObjectNames { provides: kind.provides(&spec), needs: kind.needs(&spec) }
+    }
+}
+
+/// Tells the names of a live object of a kind.
+type NamesOf<'a> = &'a dyn Fn(&str, &LiveObject) -> ObjectNames;
+
 /// Sets each change's `depends_on` to the changes that really have to be done first: those it refers to, and, before
-/// something is deleted, whatever live still uses it.
+/// something is deleted, whatever live still uses it, by its id or by a name.
 pub fn link(changes: &mut [Change], touched: &BTreeMap<Address, &LiveObject>) {
+    link_by(changes, touched, &ObjectNames::of);
+}
+
+fn link_by(changes: &mut [Change], touched: &BTreeMap<Address, &LiveObject>, names: NamesOf<'_>) {
     let planned: BTreeSet<Address> = changes.iter().map(|c| c.address.clone()).collect();
     for change in changes.iter_mut() {
         change.depends_on.retain(|a| planned.contains(a));
         change.depends_on.sort();
         change.depends_on.dedup();
     }
-    let users = users(changes, touched);
+    let users = Users::of(changes, touched, names);
     if users.is_empty() {
         return;
     }
     let mut links = ChangeLinks::new(changes, &users);
-    for (deleted, users) in users {
+    for (first, users) in users.all() {
         for user in users {
             // Two objects that use each other: either may go first.
-            if links.add(deleted, user) {
-                let user = changes[user].address.clone();
-                changes[deleted].depends_on.push(user);
+            if links.add(*first, *user) {
+                let user = changes[*user].address.clone();
+                changes[*first].depends_on.push(user);
             }
         }
-        changes[deleted].depends_on.sort();
+        changes[*first].depends_on.sort();
+        changes[*first].depends_on.dedup();
     }
 }
 
-/// By each delete, the other changes whose live objects mention its id; all by their places in the list.
-fn users(changes: &[Change], touched: &BTreeMap<Address, &LiveObject>) -> BTreeMap<usize, Vec<usize>> {
-    let mut deletes: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, change) in changes.iter().enumerate().filter(|(_, c)| c.action == Action::Delete) {
-        if let Some(id) = &change.id {
-            deletes.entry(id).or_default().push(index);
-        }
-    }
-    let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    if deletes.is_empty() {
-        return users;
-    }
-    for (index, change) in changes.iter().enumerate() {
-        let Some(live) = touched.get(&change.address) else { continue };
-        mentioned(&live.seen.spec(), &mut |id| {
-            worked::count(Work::Links);
-            for delete in deletes.get(id).into_iter().flatten().filter(|delete| **delete != index) {
-                let users = users.entry(*delete).or_default();
-                if users.last() != Some(&index) {
-                    users.push(index);
-                }
+/// By each change that takes an object away, the other changes whose live objects use that; all by their places in the list.
+#[derive(Default)]
+struct Users {
+    /// By its id, where it is deleted, and by what they cannot be without.
+    certain: BTreeMap<usize, Vec<usize>>,
+    /// By what their texts name: it may stand in a comment.
+    named: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Users {
+    fn of(changes: &[Change], touched: &BTreeMap<Address, &LiveObject>, names: NamesOf<'_>) -> Users {
+        let mut deletes: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut things: ThingIndex<usize> = ThingIndex::default();
+        for (index, change) in changes.iter().enumerate() {
+            if let (Action::Delete, Some(id)) = (change.action, &change.id) {
+                deletes.entry(id).or_default().push(index);
             }
-        });
+            // Who names a thing keeps its name while it is replaced, and who goes with it goes before.
+            if let (Action::Delete | Action::Replace, Some(live)) = (change.action, touched.get(&change.address)) {
+                let provides = names(&change.address.kind, live).provides;
+                provides.into_iter().for_each(|thing| things.add(thing, index));
+            }
+        }
+        let mut users = Users::default();
+        if deletes.is_empty() && things.is_empty() {
+            return users;
+        }
+        let add = |users: &mut BTreeMap<usize, Vec<usize>>, first: usize, user: usize| {
+            worked::count(Work::Links);
+            if first == user {
+                return;
+            }
+            let users = users.entry(first).or_default();
+            if users.last() != Some(&user) {
+                users.push(user);
+            }
+        };
+        for (index, change) in changes.iter().enumerate() {
+            let Some(live) = touched.get(&change.address) else { continue };
+            let spec = live.seen.spec();
+            mentioned(&spec, &mut |id| {
+                worked::count(Work::Links);
+                let deletes = deletes.get(id).into_iter().flatten();
+                deletes.for_each(|delete| add(&mut users.certain, *delete, index));
+            });
+            if things.is_empty() {
+                continue;
+            }
+            for need in names(&change.address.kind, live).needs {
+                things.around(&need).first().into_iter().for_each(|first| add(&mut users.certain, **first, index));
+            }
+            named_in(&spec, &mut |thing| {
+                things.around(&thing).first().into_iter().for_each(|first| add(&mut users.named, **first, index));
+            });
+        }
+        users
     }
-    users
+
+    fn is_empty(&self) -> bool {
+        self.certain.is_empty() && self.named.is_empty()
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&usize, &Vec<usize>)> {
+        self.certain.iter().chain(&self.named)
+    }
 }
 
 /// What has to be done before what, by places in the list of changes.
@@ -119,13 +186,13 @@ struct ChangeLinks {
 }
 
 impl ChangeLinks {
-    fn new(changes: &[Change], users: &BTreeMap<usize, Vec<usize>>) -> ChangeLinks {
+    fn new(changes: &[Change], users: &Users) -> ChangeLinks {
         let places: HashMap<&Address, usize> = changes.iter().enumerate().rev().map(|(i, c)| (&c.address, i)).collect();
         let place = |address: &Address| places.get(address).copied();
         let before: Vec<Vec<usize>> = changes.iter().map(|c| c.depends_on.iter().filter_map(place).collect()).collect();
         let mut all = before.clone();
-        users.iter().for_each(|(deleted, users)| all[*deleted].extend(users));
-        ChangeLinks { before, circles: circles(&all) }
+        users.all().for_each(|(first, users)| all[*first].extend(users));
+        ChangeLinks { before, circles: circles(&all, &mut || worked::count(Work::Links)) }
     }
 
     /// Has one change wait for another, unless that one waits for it already; whether it does now.
@@ -151,49 +218,6 @@ impl ChangeLinks {
         }
         false
     }
-}
-
-/// Numbers the circles of a graph: two nodes have one number when each is reached from the other. Linear in nodes and edges.
-fn circles(edges: &[Vec<usize>]) -> Vec<usize> {
-    const NEW: usize = usize::MAX;
-    let (mut order, mut low, mut circles) = (vec![NEW; edges.len()], vec![NEW; edges.len()], vec![NEW; edges.len()]);
-    let (mut met, mut open) = (0, Vec::new());
-    for start in 0..edges.len() {
-        // An explicit stack: a chain may be as long as there are changes.
-        let mut way: Vec<(usize, usize)> = Vec::from_iter((order[start] == NEW).then_some((start, 0)));
-        while let Some((at, next)) = way.pop() {
-            worked::count(Work::Links);
-            if next == 0 {
-                (order[at], low[at]) = (met, met);
-                met += 1;
-                open.push(at);
-            }
-            match edges[at].get(next) {
-                Some(&to) => {
-                    way.push((at, next + 1));
-                    if order[to] == NEW {
-                        way.push((to, 0));
-                    } else if circles[to] == NEW {
-                        low[at] = low[at].min(order[to]);
-                    }
-                }
-                None => {
-                    if low[at] == order[at] {
-                        while let Some(one) = open.pop() {
-                            circles[one] = at;
-                            if one == at {
-                                break;
-                            }
-                        }
-                    }
-                    if let Some((above, _)) = way.last() {
-                        low[*above] = low[*above].min(low[at]);
-                    }
-                }
-            }
-        }
-    }
-    circles
 }
 
 #[cfg(test)]

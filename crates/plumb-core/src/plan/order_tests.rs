@@ -1,9 +1,9 @@
 //! What has to be done before what, and how much is looked at to tell.
 
 use super::*;
-use crate::kinds::Observed;
+use crate::kinds::{Observed, ThingKind};
 use crate::plan::worked::counted;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn address(index: usize) -> Address {
     Address { kind: "DatabricksJob".into(), name: format!("job-{index:05}") }
@@ -121,5 +121,97 @@ fn a_plan_is_read_in_the_order_in_which_it_is_done() {
         let ((), work) = counted(Work::Links, || sort(&mut changes));
         assert_eq!(changes.first().map(|c| c.address.clone()), Some(address(count - 1)));
         assert!(work <= 5 * count, "{work} for {count}");
+    }
+}
+
+/// Volumes and jobs by their places: the live spec of each, and what is done to it.
+fn by_names(all: &[(Action, Value)]) -> (Vec<Vec<usize>>, usize) {
+    let of = |index: usize| LiveObject {
+        seen: Observed { id: format!("x{index}"), spec: all[index].1.clone(), ..Observed::default() }.into(),
+        mark: None,
+        released: None,
+    };
+    let live: Vec<LiveObject> = (0..all.len()).map(of).collect();
+    let change = |(index, (action, spec)): (usize, &(Action, Value))| {
+        let after = spec["after"].as_u64().map(|after| address(after as usize));
+        Change {
+            id: Some(format!("x{index}")),
+            depends_on: after.into_iter().collect(),
+            ..Change::new(address(index), *action)
+        }
+    };
+    let mut changes: Vec<Change> = all.iter().enumerate().map(change).collect();
+    let touched = live.iter().enumerate().map(|(index, live)| (address(index), live)).collect();
+    let things = |spec: &Value, member: &str| -> Vec<NamedThing> {
+        let name = spec[member].as_str();
+        let kind = |name: &str| if name.matches('.').count() == 2 { ThingKind::Volume } else { ThingKind::Schema };
+        name.map(|name| NamedThing::new(kind(name), name)).into_iter().collect()
+    };
+    let names = |_: &str, live: &LiveObject| {
+        let spec = live.seen.spec();
+        ObjectNames { provides: things(&spec, "is"), needs: things(&spec, "in") }
+    };
+    let ((), work) = counted(Work::Links, || link_by(&mut changes, &touched, &names));
+    let place = |of: &Address| (0..all.len()).find(|index| address(*index) == *of);
+    (changes.iter().map(|c| c.depends_on.iter().filter_map(place).collect()).collect(), work)
+}
+
+#[test]
+fn who_names_a_thing_goes_before_it() {
+    let (schema, volume) = (json!({ "is": "m.s" }), json!({ "is": "m.s.v", "in": "m.s" }));
+    let job = json!({ "path": ["--in=/Volumes/m/s/v/in"] });
+    let (delete, update, replace) = (Action::Delete, Action::Update, Action::Replace);
+    for (what, all, wanted) in [
+        (
+            "all of them go",
+            vec![(delete, schema.clone()), (delete, volume.clone()), (delete, job.clone())],
+            vec![vec![1], vec![2], vec![]],
+        ),
+        ("the job lets go of it", vec![(delete, volume.clone()), (update, job.clone())], vec![vec![1], vec![]]),
+        (
+            "a job goes, and what it read is replaced",
+            vec![(replace, volume.clone()), (delete, job.clone())],
+            vec![vec![1], vec![]],
+        ),
+        (
+            "a job that reads the new one comes after it",
+            vec![(replace, volume.clone()), (update, json!({ "path": "/Volumes/m/s/v", "after": 0 }))],
+            vec![vec![], vec![0]],
+        ),
+        (
+            "what stays is waited for by nobody",
+            vec![(update, volume.clone()), (delete, job.clone())],
+            vec![vec![], vec![]],
+        ),
+        (
+            "a comment of the schema about its volume",
+            vec![(delete, json!({ "is": "m.s", "comment": "/Volumes/m/s/v" })), (delete, volume.clone())],
+            vec![vec![1], vec![]],
+        ),
+        (
+            "another volume of the schema",
+            vec![(delete, schema.clone()), (delete, json!({ "path": "/Volumes/m/s/w" }))],
+            vec![vec![1], vec![]],
+        ),
+        (
+            "of another schema",
+            vec![(delete, schema), (delete, json!({ "path": "/Volumes/m/t/v" }))],
+            vec![vec![], vec![]],
+        ),
+        ("itself", vec![(delete, json!({ "is": "m.s.v", "comment": "/Volumes/m/s/v" }))], vec![vec![]]),
+    ] {
+        assert_eq!(by_names(&all).0, wanted, "{what}");
+    }
+}
+
+#[test]
+fn the_work_grows_with_the_names() {
+    for count in [100, 1_000] {
+        let jobs = (0..count).map(|at| (Action::Delete, json!({ "path": format!("/Volumes/m/s/v{at}") })));
+        let volumes = (0..count).map(|at| (Action::Delete, json!({ "is": format!("m.s.v{at}"), "in": "m.s" })));
+        let all: Vec<(Action, Value)> = jobs.chain(volumes).chain([(Action::Delete, json!({ "is": "m.s" }))]).collect();
+        let (order, work) = by_names(&all);
+        assert_eq!(order.last().map(Vec::len), Some(count));
+        assert!(work <= 16 * all.len(), "{work} for {}", all.len());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::ChangeOrigin;
 use super::compare::masked_alike;
+use crate::kinds::entries::is_additive;
 use plumb_model::schema;
 use plumb_model::schema::{Path, Rules, Unset};
 use serde_json::Value;
@@ -81,6 +82,21 @@ impl NormalBaseline {
         let Some(since) = &self.since else { return Told::unsure() };
         let mut applied = std::iter::once(&self.spec).chain(since);
         let mut said = Vec::new();
+        // An additive list left alone whatever it did not name.
+        let is_silent = |spec: &Value| is_additive(spec, member) && schema::find(rules, spec, path).is_none();
+        let silent = applied.clone().filter(|spec| is_silent(spec)).count();
+        if silent == since.len() + 1 {
+            let explanation = want.is_none().then(|| "the list was additive before".to_owned());
+            return Told { origin: Some(ChangeOrigin::Manifest), explanation };
+        }
+        if silent > 0 {
+            let explanation = if want.is_none() {
+                "the list was additive before: not applied yet, or added live"
+            } else {
+                "not applied yet, or undone live"
+            };
+            return Told { origin: None, explanation: Some(explanation.into()) };
+        }
         // A manifest that said nothing of it left alone what was live.
         if !applied.all(|spec| {
             said.push(schema::find(rules, spec, path).cloned());
@@ -231,5 +247,33 @@ mod tests {
         assert_eq!(all_gone.origin, Some(ChangeOrigin::Drift));
         assert_eq!(all_gone.explanation.as_deref(), Some("unless an apply stopped before it wrote this"));
         assert_eq!(told("permissions[bob]", sides(&[ANN]), Some(&[]), true), Told::from(ChangeOrigin::Drift));
+    }
+
+    #[test]
+    fn what_an_additive_list_did_not_name_is_no_drift_once_the_list_is_exact() {
+        let rules = kinds::find("DatabricksJob").unwrap().rules();
+        let spec = |all: &[(&str, &str)], mode: Option<&str>| {
+            normal::normal(rules, &json!({ "permissions": grants(all), "permissions_mode": mode }))
+        };
+        let told = |base: &Value, since: &[&Value], want: &Value, live: &Value| {
+            let since = Some(since.iter().map(|&spec| spec.clone()).collect());
+            let was = NormalBaseline { spec: base.clone(), written: base.clone(), by_mark: true, is_new: false, since };
+            was.origin(rules, &crate::manifest::path(rules, "permissions[bob]").unwrap(), want, live)
+        };
+        let (some, all) = (spec(&[ANN], Some("additive")), spec(&[ANN], None));
+        let both = spec(&[ANN, BOB], None);
+        let now_exact = told(&some, &[], &all, &both);
+        assert_eq!(now_exact.origin, Some(ChangeOrigin::Manifest));
+        assert_eq!(now_exact.explanation.as_deref(), Some("the list was additive before"));
+        // It may have been applied meanwhile, and he let in again.
+        let since = told(&some, &[&all], &all, &both);
+        assert_eq!(since.origin, None);
+        assert_eq!(since.explanation.as_deref(), Some("the list was additive before: not applied yet, or added live"));
+        // Whom the list names only now, nobody took away.
+        let more = spec(&[ANN, BOB], Some("additive"));
+        assert_eq!(told(&some, &[], &more, &some), Told::from(ChangeOrigin::Manifest));
+        assert_eq!(told(&some, &[&more], &more, &some).origin, None);
+        // Whom it always named, somebody took away.
+        assert_eq!(told(&more, &[], &more, &some), Told::from(ChangeOrigin::Drift));
     }
 }

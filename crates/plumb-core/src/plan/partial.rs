@@ -4,7 +4,8 @@ use super::context::PlanContext;
 use super::live::LiveObject;
 use super::verdict::Collected;
 use super::{Action, Blocked, Change, Guard, Selection};
-use crate::kinds::{Kind, Role, Whose};
+use crate::kinds::named_things::named_in;
+use crate::kinds::{Kind, NamedThing, Role, ThingIndex, Whose};
 use crate::manifest::Resource;
 use plumb_model::address::Address;
 use schemars::JsonSchema;
@@ -105,6 +106,7 @@ fn dangling_of(context: &PlanContext<'_>, changes: &[Change]) -> Vec<Dangling> {
     let told = doomed.iter().filter(|d| d.is_told_by_id);
     let by_id: BTreeMap<&str, &Doomed<'_>> = told.filter_map(|d| Some((d.change.id.as_deref()?, d))).collect();
     let manifests = manifests(context);
+    let by_thing = names_that_go(context, &doomed);
     let mut dangling = BTreeSet::new();
     let mut note = |address: &Address, doomed: &Doomed<'_>| {
         let id = doomed.change.id.clone().unwrap_or_default();
@@ -118,21 +120,51 @@ fn dangling_of(context: &PlanContext<'_>, changes: &[Change]) -> Vec<Dangling> {
             if by_address.contains_key(address) || resource.is_some_and(|r| context.input.selection.has(r)) {
                 continue;
             }
-            for first in resource.into_iter().flat_map(|r| &r.references) {
-                if let Some(doomed) = by_address.get(first) {
-                    note(address, doomed);
+            if let Some(resource) = resource {
+                // Who knows it by a name needs no id of it.
+                for first in resource.references.iter().filter(|first| !resource.by_name.contains(*first)) {
+                    if let Some(doomed) = by_address.get(first) {
+                        note(address, doomed);
+                    }
                 }
             }
             if let Some(live) = live {
-                mentioned(&live.seen.spec(), &mut |text| {
+                let spec = live.seen.spec();
+                mentioned(&spec, &mut |text| {
                     if let Some(doomed) = by_id.get(text) {
                         note(address, doomed);
                     }
                 });
+                if !by_thing.is_empty() {
+                    let needs = if kind.is_always_read() { Vec::new() } else { kind.needs(&spec) };
+                    let mut hear = |thing: NamedThing| {
+                        by_thing.around(&thing).into_iter().for_each(|doomed| note(address, doomed));
+                    };
+                    needs.into_iter().for_each(&mut hear);
+                    named_in(&spec, &mut hear);
+                }
             }
         }
     }
     dangling.into_iter().collect()
+}
+
+/// The names of what is deleted or replaced that nothing has afterwards: a volume that is replaced under its name keeps it.
+fn names_that_go<'a>(context: &PlanContext<'_>, doomed: &'a [Doomed<'a>]) -> ThingIndex<&'a Doomed<'a>> {
+    let mut gone = ThingIndex::default();
+    for one in doomed {
+        let (address, id) = (&one.change.address, one.change.id.as_deref().unwrap_or_default());
+        let kind = context.input.kinds.iter().find(|kind| kind.name() == address.kind && !kind.is_always_read());
+        let live = context.lookup.id(&address.kind, id);
+        let (Some(kind), Some(live)) = (kind, live) else { continue };
+        let mut kept = ThingIndex::default();
+        if let Some(resource) = context.lookup.resource(address).filter(|_| one.change.action == Action::Replace) {
+            kind.provides(&resource.spec.read()).into_iter().for_each(|thing| kept.add(thing, ()));
+        }
+        let names = kind.provides(&live.seen.spec()).into_iter();
+        names.filter(|thing| kept.get(thing).is_none()).for_each(|thing| gone.add(thing, one));
+    }
+    gone
 }
 
 /// Each manifest, by its address and by the former ones.

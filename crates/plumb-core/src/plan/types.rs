@@ -1,7 +1,7 @@
 //! The plan: what will be done, with a reason each, and the calls that do it.
 
 use super::links::PlanLinks;
-use super::{Calls, DecisionPlace, Estimate, Partial};
+use super::{Calls, DecisionPlace, DestroyedContents, Estimate, Partial};
 use crate::code::{CodeChange, CodeOverview, CodeStep};
 use crate::cost::change::RunCostChange;
 use crate::cutover::{CutoverCalls, PendingCutover};
@@ -147,6 +147,9 @@ pub struct Change {
     /// The same as classes, without how much. An approval of the change is one of these, or of fewer.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub disrupts: BTreeSet<ImpactClass>,
+    /// What goes with the object that it deletes or replaces, where somebody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<DestroyedContents>,
     /// When its schedule starts the object next, once the change is made: `2024-05-02 04:00 Europe/London`. For reading
     /// only: it is no part of the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +162,9 @@ pub struct Change {
     pub cost: Option<RunCostChange>,
     /// In the order in which the manifest has them, then those that no line of it has.
     pub fields: Vec<FieldChange>,
+    /// The lists among what changes of which the manifest only says some entries: what others added to them stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additive: Vec<String>,
     /// Changes that have to be done first.
     pub depends_on: Vec<Address>,
     /// The former address, of a move.
@@ -208,10 +214,12 @@ impl Change {
             origin: None,
             impacts: Vec::new(),
             disrupts: BTreeSet::new(),
+            contents: None,
             next_run: None,
             decisions: Vec::new(),
             cost: None,
             fields: Vec::new(),
+            additive: Vec::new(),
             depends_on: Vec::new(),
             moved_from: None,
             source: None,

@@ -230,7 +230,8 @@ pub(super) fn refuse_reference(resource: &Resource, missing: &Address, ids: &Ref
     if ids.unread.contains(missing) {
         return refuse(&resource.address, format!("it refers to {missing}, which could not be read"));
     }
-    let reason = format!("it refers to {missing}, which is not live and will not be made by this plan");
+    let verb = if resource.by_name.contains(missing) { "names" } else { "refers to" };
+    let reason = format!("it {verb} {missing}, which is not live and will not be made by this plan");
     Blocked::new(&resource.address, reason).with_remedy(format!("fix or select {missing} first"))
 }
 

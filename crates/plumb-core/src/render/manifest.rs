@@ -50,7 +50,7 @@ pub fn manifest(
     let export = modelled(rules, &rules.root, &kind.export(seen));
     let (marks, mut names) = (Marks::unlike(&export), Names::new(name));
     let (export, taken) = take(rules, &export, &marks, &mut names);
-    let mut writer = ManifestWriter { rules, known, me: &seen.id, marks, names };
+    let mut writer = ManifestWriter { rules, known, me: &seen.id, marks, names, called: None };
     let spec = writer
         .field(&rules.root, "", &export, None)
         .unwrap_or_else(|| serde_yaml::Value::Mapping(serde_yaml::Mapping::new()));
@@ -83,6 +83,8 @@ struct ManifestWriter<'a> {
     me: &'a str,
     marks: Marks,
     names: Names<'a>,
+    /// What the element of a list is called that is written now: a secret in it is named by that.
+    called: Option<String>,
 }
 
 impl ManifestWriter<'_> {
@@ -103,18 +105,26 @@ impl ManifestWriter<'_> {
             (Shape::Object(object), Value::Object(map)) => {
                 let of = self.rules.of(*object);
                 let inside = Scope { of, object: Some(map), up: around };
+                let called = self.called.take();
                 let mut list: Vec<(String, serde_yaml::Value)> = Vec::new();
                 for (key, value) in map {
-                    let written = of.members.get(key).and_then(|member| self.field(member, key, value, Some(&inside)));
+                    let written = of.members.get(key).and_then(|member| {
+                        let own = called.as_deref().filter(|_| member.rule.secret == Some(Secret::Value));
+                        self.field(member, own.unwrap_or(key), value, Some(&inside))
+                    });
                     list.extend(written.map(|w| (key.clone(), w)));
                 }
                 (!list.is_empty()).then(|| ordered(list))
             }
             (Shape::Map(entry), Value::Object(map)) => Some(self.map(field, entry, map, around)),
             (Shape::List(item), Value::Array(items)) => {
-                let list =
-                    items.iter().map(|v| self.field(item, key, v, around).unwrap_or_else(|| self.scalar(key, v)));
-                Some(serde_yaml::Value::Sequence(list.collect()))
+                let list = items.iter().map(|v| {
+                    self.called = field.rule.key.as_ref().and_then(|by| by.of(v));
+                    self.field(item, key, v, around).unwrap_or_else(|| self.scalar(key, v))
+                });
+                let list = serde_yaml::Value::Sequence(list.collect());
+                self.called = None;
+                Some(list)
             }
             (_, value) if field.rule.secret == Some(Secret::Value) && !self.marks.are_in(value) => {
                 Some(self.secret(key, value))

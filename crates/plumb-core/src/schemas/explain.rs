@@ -53,6 +53,25 @@ pub struct FieldDoc {
     pub rules: Vec<RuleWords>,
     /// The fields directly in it, or in each of its elements or entries; all below where the tree was asked for.
     pub fields: Vec<FieldLine>,
+    /// Of a kind as a whole: what others may refer to besides its fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<AttributeDoc>,
+}
+
+/// What follows from a manifest, and others may refer to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AttributeDoc {
+    pub name: &'static str,
+    /// `${resources.DatabricksVolume.NAME.path}`.
+    pub reference: String,
+    pub description: &'static str,
+}
+
+/// The attributes of a kind.
+pub(super) fn attributes(kind: &str) -> Vec<AttributeDoc> {
+    let named = kinds::find(kind).map_or(&[][..], |kind| kind.attributes()).iter();
+    let reference = |name: &str| format!("${{resources.{kind}.NAME.{name}}}");
+    named.map(|(name, description)| AttributeDoc { name, reference: reference(name), description }).collect()
 }
 
 /// A field in the list of those around it.
@@ -136,6 +155,7 @@ impl Explained {
         let mut around: Vec<*const Value> = place.inside().mapping().into_iter().collect();
         Ok(FieldDoc {
             kind: self.kind,
+            attributes: if path.is_empty() { attributes(self.kind) } else { Vec::new() },
             path,
             any_entry_of,
             types: place.types(),
@@ -190,7 +210,10 @@ impl Explained {
                 continue;
             }
             let inside = place.inside();
-            if let Some(SchemaMember { place: member, required: is_required }) = inside.members().get(name.as_str()) {
+            // A list that may stand in a mapping: what is no member of that is one of its elements.
+            let of_elements = || place.element()?.inside().members().get(name.as_str()).copied();
+            let found = inside.members().get(name.as_str()).copied().or_else(of_elements);
+            if let Some(SchemaMember { place: member, required: is_required }) = &found {
                 place = *member;
                 required = *is_required;
                 shown.push(name.clone());
@@ -227,6 +250,10 @@ impl Explained {
         let at = |path: &str| if path.is_empty() { self.kind.to_owned() } else { format!("{}.{path}", self.kind) };
         let members: Vec<&str> = place.members().into_keys().collect();
         let message = format!("{} has no field `{name}`", at(path));
+        if let Some(attribute) = attributes(self.kind).iter().find(|one| path.is_empty() && one.name == name) {
+            let hint = format!("others refer to it by `{}`: {}", attribute.reference, attribute.description);
+            return UnknownField { message, hint };
+        }
         if members.is_empty() {
             return UnknownField { message, hint: format!("it is of type {}", place.types()) };
         }

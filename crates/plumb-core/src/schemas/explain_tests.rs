@@ -104,6 +104,18 @@ fn a_field_says_its_type_default_values_and_rules() {
 }
 
 #[test]
+fn a_list_that_may_have_a_mode_is_explained_in_either_form() {
+    let levels = |path: &str| field("job", path).values.len();
+    let both =
+        ["permissions.permission_level", "permissions[ann].permission_level", "permissions.entries.permission_level"];
+    assert_eq!(both.map(levels), [4, 4, 4]);
+    let modes: Vec<Value> = field("job", "permissions.mode").values.into_iter().map(|one| one.value).collect();
+    assert_eq!(modes, [json!("additive"), json!("exact")]);
+    assert_eq!(field("job", "permissions").types, "list of objects or object");
+    assert!(Explained::named("job").unwrap().field("permissions_mode", false).is_err(), "nobody writes it");
+}
+
+#[test]
 fn every_field_of_every_kind_has_a_text_and_is_found_by_its_path() {
     let mut counted = 0;
     for kind in Explained::all() {

@@ -75,6 +75,13 @@ pub fn field_text(doc: &FieldDoc, width: usize, with_sources: bool) -> String {
             table(&doc.fields, width, &mut text);
         }
     }
+    if !doc.attributes.is_empty() {
+        text.push_str(&format!("\nREFERENCES: ${{resources.{}.NAME.ATTRIBUTE}}\n", doc.kind));
+        let longest = doc.attributes.iter().map(|one| one.name.len()).max().unwrap_or_default();
+        for one in &doc.attributes {
+            text.push_str(&column(&format!("  {}", one.name), 2 + longest + 2, one.description, width));
+        }
+    }
     if doc.path.is_empty() {
         let kind = doc.kind;
         let more = format!("`plumb explain {kind}.FIELD` says more; `{kind}.metadata` is what stands around it.");

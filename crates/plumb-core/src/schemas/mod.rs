@@ -10,7 +10,7 @@ mod references;
 mod rule_words;
 mod write;
 
-pub use explain::{Explained, FieldDoc, FieldLine, UnknownField};
+pub use explain::{AttributeDoc, Explained, FieldDoc, FieldLine, UnknownField};
 pub use explain_text::{field_text, kinds_text};
 pub use place::AllowedValue;
 pub use rule_words::RuleWords;

@@ -111,7 +111,12 @@ fn project() -> Value {
 }
 
 fn document(kind: &str, spec: Value, metadata: Value, definitions: Map<String, Value>) -> Value {
-    let about = spec.get("description").cloned().unwrap_or_else(|| json!(kind));
+    let mut about = spec.get("description").cloned().unwrap_or_else(|| json!(kind));
+    let attributes = super::explain::attributes(kind);
+    if let (false, Value::String(text)) = (attributes.is_empty(), &mut about) {
+        let listed = attributes.iter().map(|one| format!("`{}`, {}", one.reference, one.description));
+        text.push_str(&format!("\n\nOthers may refer to {}.", listed.collect::<Vec<_>>().join("; ")));
+    }
     let mut document = json!({
         "$schema": DIALECT,
         "title": kind,

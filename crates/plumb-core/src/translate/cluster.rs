@@ -9,6 +9,7 @@ use super::shell::{self, ShellLine, pip};
 use super::team;
 use super::{Script, steps};
 use crate::detect::{is_taken, masked};
+use crate::kinds::mark;
 use crate::manifest::RightsAnswer;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -305,8 +306,9 @@ fn logs(book: &mut Book, cluster: &At<'_>, region: Option<&str>, options: &Trans
 fn tags(book: &mut Book, cluster: &At<'_>, around: &mut Around) {
     for at in cluster.list("Tags") {
         let (key, value) = (at.text_of("Key").unwrap_or_default(), at.text_of("Value").unwrap_or_default());
-        let own = ["plumb", "plumb_rev", "plumb_protect", "Vendor", "Creator", "ClusterName", "ClusterId"];
-        if key.is_empty() || key.starts_with("aws:") || own.contains(&key.as_str()) {
+        let own = ["Vendor", "Creator", "ClusterName", "ClusterId"];
+        let is_own = own.contains(&key.as_str()) || mark::TAGS.contains(&key.as_str());
+        if key.is_empty() || key.starts_with("aws:") || is_own {
             book.dropped(&at, "a key that AWS, Databricks or plumb has for itself");
         } else if key == "for-use-with-amazon-emr-managed-policies" {
             book.dropped(&at, "only EMR's own policies ask for it");

@@ -60,6 +60,7 @@ pub use shadow::OUTPUT_ROOT;
 
 use crate::detect;
 use crate::kinds::databricks::job::DatabricksJob;
+use crate::kinds::mark;
 use crate::manifest::Answers;
 use account::{Ask, Book};
 use conf::{TargetPaths, Wants};
@@ -450,8 +451,7 @@ fn fits(
 /// A list of tags as EMR Serverless has them: an object.
 fn tag_map(book: &mut Book, at: &At<'_>, tags: &mut Map<String, Value>) {
     for (key, value) in at.members() {
-        let own = ["plumb", "plumb_rev", "plumb_protect"];
-        if key.is_empty() || key.starts_with("aws:") || own.contains(&key) || tags.len() >= 22 {
+        if key.is_empty() || key.starts_with("aws:") || mark::TAGS.contains(&key) || tags.len() >= 22 {
             book.dropped(&value, "a key that AWS or plumb has for itself, or more tags than a job takes");
         } else {
             book.translated(&value, format!("tags.{key}"));

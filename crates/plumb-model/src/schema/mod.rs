@@ -10,5 +10,5 @@ mod tree;
 
 pub use filled::{Around, Scope, Values, When};
 pub use path::{Path, Segment};
-pub use rule::{CodeRole, Field, KeyBy, Rule, Rules, Secret, Shape, Type, Unset, compile};
+pub use rule::{ADDITIVE, CodeRole, Field, KeyBy, Rule, Rules, Secret, Shape, Type, Unset, compile, mode_member};
 pub use tree::{find, graft, graft_all, label};

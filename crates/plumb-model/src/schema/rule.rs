@@ -29,6 +29,10 @@ pub struct Rule {
     pub json_text: bool,
     /// Never printed.
     pub secret: Option<Secret>,
+    /// How long a secret text may be, told once the environment is filled in.
+    pub most_bytes: Option<usize>,
+    /// A secret text is base64, and its length is that of what it stands for.
+    pub base64: bool,
     /// On a top-level member: it is written by a call of its own, not with the object, so the hash in the mark, which is
     /// written with the object, leaves it out.
     pub apart: bool,
@@ -176,12 +180,25 @@ pub struct Type {
 pub struct Rules {
     types: Vec<Type>,
     pub root: Field,
+    /// The members of the spec that are a list, or a mapping of the list's `mode` and its `entries`.
+    moded: Vec<String>,
 }
 
 impl Rules {
     /// The members of a type.
     pub fn of(&self, object: usize) -> &Type {
         &self.types[object]
+    }
+
+    /// The members of the spec that may be written as a list or as `{mode: …, entries: […]}`. A loaded spec has the list, and
+    /// the mode beside it: see [`mode_member`].
+    pub fn moded(&self) -> &[String] {
+        &self.moded
+    }
+
+    /// Whether a member of a loaded spec is the mode of another.
+    pub fn is_mode(&self, member: &str) -> bool {
+        self.moded.iter().any(|moded| mode_member(moded) == member)
     }
 
     /// Every type with known members, in the order in which they were met.
@@ -220,7 +237,36 @@ impl KeyBy {
 pub fn compile(schema: &Value) -> Rules {
     let mut compiler = Compiler { root: schema, types: Vec::new(), named: BTreeMap::new() };
     let root = compiler.field(schema);
-    Rules { types: compiler.types, root }
+    let mut moded = Vec::new();
+    if let Shape::Object(object) = root.shape {
+        let members = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        moded.extend(members.filter(|(_, member)| compiler.is_moded(member)).map(|(name, _)| name.clone()));
+        let modes = moded.iter().map(|name| (mode_member(name), mode_field()));
+        compiler.types[object].members.extend(modes);
+    }
+    Rules { types: compiler.types, root, moded }
+}
+
+/// The member of a loaded spec that has the mode of another: `permissions_mode`. Nobody writes it, and no schema has it.
+pub fn mode_member(member: &str) -> String {
+    format!("{member}_mode")
+}
+
+/// The mode of a list in which what the manifest does not name is left alone. The other one is the list's own, and is not kept.
+pub const ADDITIVE: &str = "additive";
+
+/// The field of a mode: nothing that is live has one, so it is never a difference, and no hash in a mark is of it.
+fn mode_field() -> Field {
+    let why = "it says how far the manifest speaks of the list beside it, and no service has it".to_owned();
+    let any_if = vec![Value::from(ADDITIVE)];
+    Field {
+        rule: Rule { apart: true, unset: Some(Unset::Server), any_if, why, ..Rule::default() },
+        shape: Shape::Leaf,
+        integer: false,
+        text: true,
+        names: Vec::new(),
+        required: false,
+    }
 }
 
 struct Compiler<'a> {
@@ -251,6 +297,21 @@ impl Compiler<'_> {
         };
         let list = target.get("enum").and_then(Value::as_array).into_iter().flatten();
         list.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Whether a list may stand there, and a mapping of its mode and its entries.
+    fn is_moded(&self, schema: &Value) -> bool {
+        let target = schema.get("$ref").and_then(Value::as_str);
+        if let Some(target) = target.and_then(|name| self.root.pointer(name.trim_start_matches('#'))) {
+            return self.is_moded(target);
+        }
+        let cases = schema.get("anyOf").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let is_form = |case: &Value| {
+            let properties = case.get("properties").and_then(Value::as_object);
+            properties.is_some_and(|all| all.len() == 2 && all.contains_key("mode") && all.contains_key("entries"))
+        };
+        let is_both = cases.iter().any(|case| case.get("items").is_some()) && cases.iter().any(is_form);
+        is_both || cases.iter().any(|case| self.is_moded(case))
     }
 
     fn shape(&mut self, schema: &Value) -> Shape {

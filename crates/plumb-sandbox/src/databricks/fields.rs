@@ -25,6 +25,11 @@ pub fn read(value: &mut Value, of: &str, keeps: bool) -> Result<(), ApiError> {
     read_at(value, of, "request", keeps)
 }
 
+/// Reads one member of a request in place: it has to be of that type. `object` is any object.
+pub fn member(value: &mut Value, of: &str, name: &str) -> Result<(), ApiError> {
+    read_at(value, of, name, true)
+}
+
 fn read_at(value: &mut Value, of: &str, field: &str, keeps: bool) -> Result<(), ApiError> {
     // The words are those of a real answer (PrefectHQ/prefect#5836).
     let expected = |what: &str| {
@@ -50,6 +55,8 @@ fn read_at(value: &mut Value, of: &str, field: &str, keeps: bool) -> Result<(), 
         ("text", _) => return expected("string"),
         ("number", _) => return expected("number"),
         ("bool", _) => return expected("boolean"),
+        ("object", Value::Object(_)) => {}
+        ("object", _) => return expected("object"),
         _ => {
             let Some(members) = types().get(of) else { return Ok(()) };
             let Some(map) = value.as_object_mut() else { return expected("object") };

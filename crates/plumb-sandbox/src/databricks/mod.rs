@@ -1,5 +1,5 @@
 //! A Databricks workspace: jobs, pipelines, clusters, policies, pools, permissions, files, secrets, principals, SQL
-//! statements.
+//! statements, Unity Catalog.
 
 pub(crate) mod archive;
 mod catalog;
@@ -10,7 +10,6 @@ mod compliance;
 mod dbfs;
 pub(crate) mod defaults;
 mod fields;
-mod grants;
 pub(crate) mod identity;
 mod job_limits;
 mod jobs;
@@ -33,6 +32,7 @@ mod single_task;
 pub(crate) mod statement_script;
 mod statements;
 mod tree;
+mod unity;
 mod volumes;
 mod warehouses;
 mod workspace;
@@ -75,7 +75,21 @@ pub(crate) struct DatabricksState {
     pub streams: BTreeMap<i64, dbfs::Stream>,
     /// What is below `/Volumes`.
     pub volumes: tree::Tree,
-    pub grants: grants::Grants,
+    /// Objects of Unity Catalog that somebody made or changed, by full name, as they are answered.
+    pub catalogs: BTreeMap<String, Value>,
+    pub schemas: BTreeMap<String, Value>,
+    /// Volumes as objects; their files are in `volumes`.
+    pub volume_objects: BTreeMap<String, Value>,
+    pub tables: BTreeMap<String, Value>,
+    pub functions: BTreeMap<String, Value>,
+    pub registered_models: BTreeMap<String, Value>,
+    pub external_locations: BTreeMap<String, Value>,
+    pub storage_credentials: BTreeMap<String, Value>,
+    /// Those of the platform's objects that somebody deleted: `schema main.default`.
+    pub platform_deleted: BTreeSet<String>,
+    pub grants: unity::grants::Grants,
+    /// Grants that reads still show as they were.
+    pub late_grants: BTreeMap<String, unity::grants::LateGrants>,
     /// New objects that listings still leave out.
     pub unlisted: BTreeMap<String, paging::Unlisted>,
 }
@@ -140,7 +154,7 @@ pub fn route(store: &mut Store, request: &Request) -> Handled {
             workspace::import_file(store, request)
         }
         ("2.0", ["fs", kind @ ("files" | "directories"), ..]) => volumes::handle(store, request, kind),
-        ("2.1", ["unity-catalog", what, kind, name]) => grants::handle(store, request, what, kind, name),
+        ("2.1", ["unity-catalog", rest @ ..]) => unity::handle(store, request, rest),
         ("2.0", ["dbfs", verb]) => dbfs::handle(store, request, verb),
         ("2.0", ["secrets", rest @ ..]) => secrets::handle(store, request, rest),
         ("2.0", ["pipelines", rest @ ..]) => pipelines::handle(store, request, rest),
@@ -226,6 +240,33 @@ mod tests {
         ("POST", "/api/2.0/sql/statements"),
         ("GET", "/api/2.0/sql/statements/s"),
         ("GET", "/api/2.0/sql/statements/s/result/chunks/a"),
+        ("POST", "/api/2.1/unity-catalog/catalogs"),
+        ("PATCH", "/api/2.1/unity-catalog/catalogs/n"),
+        ("DELETE", "/api/2.1/unity-catalog/catalogs/n"),
+        ("GET", "/api/2.1/unity-catalog/schemas"),
+        ("POST", "/api/2.1/unity-catalog/schemas"),
+        ("PATCH", "/api/2.1/unity-catalog/schemas/main.n"),
+        ("PATCH", "/api/2.1/unity-catalog/schemas/main.default"),
+        ("DELETE", "/api/2.1/unity-catalog/schemas/main.default"),
+        ("DELETE", "/api/2.1/unity-catalog/schemas/."),
+        ("GET", "/api/2.1/unity-catalog/volumes"),
+        ("POST", "/api/2.1/unity-catalog/volumes"),
+        ("PATCH", "/api/2.1/unity-catalog/volumes/main.default.n"),
+        ("PATCH", "/api/2.1/unity-catalog/volumes/.."),
+        ("DELETE", "/api/2.1/unity-catalog/volumes/main.default.n"),
+        ("GET", "/api/2.1/unity-catalog/tables"),
+        ("POST", "/api/2.1/unity-catalog/tables"),
+        ("GET", "/api/2.1/unity-catalog/models"),
+        ("GET", "/api/2.1/unity-catalog/external-locations"),
+        ("POST", "/api/2.1/unity-catalog/external-locations"),
+        ("PATCH", "/api/2.1/unity-catalog/external-locations/n"),
+        ("DELETE", "/api/2.1/unity-catalog/external-locations/n"),
+        ("POST", "/api/2.1/unity-catalog/storage-credentials"),
+        ("DELETE", "/api/2.1/unity-catalog/storage-credentials/default"),
+        ("PATCH", "/api/2.1/unity-catalog/permissions/schema/main.default"),
+        ("GET", "/api/2.1/unity-catalog/permissions/schema/main.default"),
+        ("PATCH", "/api/2.1/unity-catalog/permissions/external_location/n"),
+        ("GET", "/api/2.1/unity-catalog/effective-permissions/volume/main.default.n"),
     ];
 
     /// Members that handlers look at, so that nonsense reaches deep into them.
@@ -293,6 +334,25 @@ mod tests {
         "warehouse_id",
         "wait_timeout",
         "disposition",
+        "catalog_name",
+        "schema_name",
+        "new_name",
+        "comment",
+        "properties",
+        "volume_type",
+        "storage_location",
+        "storage_root",
+        "url",
+        "credential_name",
+        "file_event_queue",
+        "managed_sqs",
+        "max_results",
+        "changes",
+        "principal",
+        "add",
+        "remove",
+        "aws_iam_role",
+        "force",
         "tags",
         "custom_tags",
         "channel",
@@ -311,14 +371,12 @@ mod tests {
         "expected_last_modified",
         "filter",
         "order_by",
-        "max_results",
         "full_refresh",
         "pipeline_task",
         "pipeline_id",
         "scope",
         "key",
         "string_value",
-        "principal",
         "permission",
     ];
 
@@ -328,8 +386,28 @@ mod tests {
             any::<bool>().prop_map(|b| json!(b)),
             any::<i64>().prop_map(|n| json!(n)),
             Just(json!(1)),
-            prop::sample::select(vec!["c", "p", "/a/b", "", "a", "%", "IS_OWNER", "RAW", "cluster.x", "{}", "=="])
-                .prop_map(|s| json!(s)),
+            prop::sample::select(vec![
+                "c",
+                "p",
+                "/a/b",
+                "",
+                "a",
+                "%",
+                "IS_OWNER",
+                "RAW",
+                "cluster.x",
+                "{}",
+                "==",
+                "main",
+                "default",
+                "s3://b/a",
+                "EXTERNAL",
+                "MANAGED",
+                "SELECT",
+                "CREATE_TABLE",
+                "n",
+            ])
+            .prop_map(|s| json!(s)),
         ];
         let object = |inner: BoxedStrategy<Value>| {
             prop::collection::vec((prop::sample::select(NAMES), inner), 0..8).prop_map(|pairs| {
@@ -364,7 +442,9 @@ mod tests {
                     let usual = json!({
                         "job_id": 1, "cluster_id": "c", "policy_id": "p", "instance_pool_id": "p", "name": "n",
                         "instance_pool_name": "q", "node_type_id": "c", "spark_version": "s", "path": "/Shared/a",
-                        "format": "RAW", "update_mask": "aws_attributes.zone_id,autoscale", "scope": "s", "key": "k",
+                        "format": "RAW", "update_mask": "aws_attributes.zone_id,autoscale", "catalog_name": "main",
+                        "schema_name": "default", "volume_type": "MANAGED", "url": "s3://b/n", "credential_name": "default",
+                        "scope": "s", "key": "k",
                         "libraries": [{ "jar": "/a.jar" }], "string_value": "v", "principal": "g", "permission": "READ",
                     });
                     for (name, value) in usual.as_object().unwrap() {

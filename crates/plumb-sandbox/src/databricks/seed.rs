@@ -1,6 +1,6 @@
 //! Seeding a workspace: creates its objects from JSON in the shape of the APIs.
 
-use super::{route, runs, set, text};
+use super::{route, runs, set, text, unity};
 use crate::{request::Request, settings::RunOutcome, store::Store};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ const LISTS: [(&str, &str, &str); 6] = [
     ("jobs", "/api/2.2/jobs/create", "job_id"),
 ];
 
+const NAMES: &str = "jobs, clusters, policies, instance_pools, warehouses, pipelines, catalogs, schemas, volumes, tables, \
+                     functions, registered_models, external_locations, storage_credentials";
+
 /// Adds a seed's objects as if a user had created them, and answers their ids. Each may name its own id, its
 /// `creator_user_name`, and its `permissions` (a list as in the permissions API); clusters also `state`, `pinned` and
 /// `libraries`, warehouses `state`. A job may be bare settings, or have them under `settings` as jobs/get shows it, and a
@@ -22,17 +25,34 @@ const LISTS: [(&str, &str, &str); 6] = [
 pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
     let mut seed = seed.clone();
     let runs = seed.as_object_mut().and_then(|lists| lists.remove("runs"));
-    let lists = seed
-        .as_object()
-        .ok_or("it must be an object with lists of jobs, clusters, policies, instance_pools, pipelines, warehouses")?;
-    if let Some(odd) = lists.keys().find(|k| !LISTS.iter().any(|(name, ..)| name == k)) {
-        return Err(format!("\"{odd}\" is none of jobs, clusters, policies, instance_pools, pipelines, warehouses"));
+    let lists = seed.as_object().ok_or_else(|| format!("it must be an object with lists of {NAMES}"))?;
+    let is_known = |name: &String| {
+        LISTS.iter().any(|(known, ..)| known == name) || unity::seed::LISTS.iter().any(|(known, _)| known == name)
+    };
+    if let Some(odd) = lists.keys().find(|name| !is_known(name)) {
+        return Err(format!("\"{odd}\" is none of {NAMES}"));
     }
     // What a seed adds has been there for long: no listing leaves it out.
-    let delays = (store.settings.list_delay_reads, store.settings.list_delay_seconds);
-    (store.settings.list_delay_reads, store.settings.list_delay_seconds) = (0, 0);
+    let settings = &mut store.settings;
+    let delays = (settings.list_delay_reads, settings.list_delay_seconds, settings.grants_delay_reads);
+    (settings.list_delay_reads, settings.list_delay_seconds, settings.grants_delay_reads) = (0, 0, 0);
     let mut ids = json!({});
     let mut result = Ok(());
+    for (name, sort) in unity::seed::LISTS {
+        let objects = seed.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+        for (at, object) in objects.iter().enumerate() {
+            match unity::seed::add(store, sort, object) {
+                Ok(full) => {
+                    if let Some(list) = ids[name].as_array_mut() {
+                        list.push(full);
+                    } else {
+                        ids[name] = json!([full]);
+                    }
+                }
+                Err(why) => result = result.and(Err(format!("{name}[{at}]: {why}"))),
+            }
+        }
+    }
     for (name, path, key) in LISTS {
         let objects = seed.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
         for (at, object) in objects.into_iter().enumerate() {
@@ -60,7 +80,8 @@ pub fn add(store: &mut Store, seed: &Value) -> Result<Value, String> {
             Err(why) => result = result.and(Err(format!("runs[{at}]: {why}"))),
         }
     }
-    (store.settings.list_delay_reads, store.settings.list_delay_seconds) = delays;
+    let settings = &mut store.settings;
+    (settings.list_delay_reads, settings.list_delay_seconds, settings.grants_delay_reads) = delays;
     result.map(|()| ids)
 }
 

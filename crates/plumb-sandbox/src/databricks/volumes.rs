@@ -1,11 +1,12 @@
 //! The Files API 2.0: files and folders below `/Volumes`.
 //!
-//! Statuses are those of the Files API reference and of databricks/cli's testserver. A volume is there when it is named:
-//! Unity Catalog is not emulated.
+//! Statuses are those of the Files API reference and of databricks/cli's testserver. Where a volume has to be there, and where it
+//! is enough to name it, [`unity::no_volume`] says.
 
 use super::{
     paging, reply,
     tree::{TreeEntry, clean},
+    unity,
 };
 use crate::{
     answer::span,
@@ -34,7 +35,14 @@ pub fn handle(store: &mut Store, request: &Request, kind: &str) -> Option<Handle
         ("DELETE", "directories") => remove,
         _ => return None,
     };
-    Some(in_volume(&path).and_then(|()| known(store, request, &path)))
+    if let Err(refusal) = in_volume(&path) {
+        return Some(Err(refusal));
+    }
+    // The words are those that Unity Catalog has for it. That the Files API says the same is unverified.
+    if let Some(refusal) = unity::no_volume(store, &path) {
+        return Some(Err(refusal));
+    }
+    Some(known(store, request, &path))
 }
 
 /// Whether the path is one below a volume: `/Volumes/CATALOG/SCHEMA/VOLUME`.

@@ -381,7 +381,13 @@ mod tests {
         );
         ask(&mut store, "POST", &format!("/{id}/stop"), Value::Null).unwrap();
         ask(&mut store, "GET", &format!("/{id}"), Value::Null).unwrap();
-        ask(&mut store, "POST", &format!("/{id}/edit"), json!({ "enable_serverless_compute": true })).unwrap();
+        ask(
+            &mut store,
+            "POST",
+            &format!("/{id}/edit"),
+            json!({ "enable_serverless_compute": true, "creator_name": "x" }),
+        )
+        .unwrap();
         assert_eq!(store.databricks.warehouses[&id]["state"], "STARTING", "an edit starts it");
         let seen = ask(&mut store, "GET", &format!("/{id}"), Value::Null).unwrap();
         assert_eq!(

@@ -104,7 +104,8 @@ impl<'a> RemedyCase<'a> {
 pub(super) fn difference(before: &Desired, after: &Desired, settings: &[Setting<'_>]) -> Option<Address> {
     let kept = |a: &Resource, b: &Resource| {
         a.labels == b.labels
-            && (a.lifecycle.protect, &a.previous_names) == (b.lifecycle.protect, &b.previous_names)
+            && (a.lifecycle.protect, a.lifecycle.force_destroy) == (b.lifecycle.protect, b.lifecycle.force_destroy)
+            && a.previous_names == b.previous_names
             && (a.lifecycle.ignore.len(), a.remove.len()) == (b.lifecycle.ignore.len(), b.remove.len())
             && (&a.adopts, a.take_from, &a.references) == (&b.adopts, b.take_from, &b.references)
     };

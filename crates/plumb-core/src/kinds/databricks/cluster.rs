@@ -11,6 +11,7 @@ use super::{
     undeclared::{Settings, is_absent},
 };
 use super::{cluster_check, permissions};
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
     Details, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb, reading,
 };
@@ -44,8 +45,8 @@ cluster! {
         /// Whether the cluster is to be running. Unset or `any`: plumb leaves it alone.
         #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["any"], "apart": true, "why": "clusters start and stop by themselves"}))]
         pub state: Option<WantedState>,
-        /// Who may do what with the cluster; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+        /// Who may do what with the cluster; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+        /// plumb leaves the permissions alone.
         #[schemars(extend("x-plumb" = {
             "unset": "server",
             "key": ["user_name", "group_name", "service_principal_name"],
@@ -53,7 +54,7 @@ cluster! {
             "keep_empty": true,
             "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
         }))]
-        pub permissions: Option<Vec<Grant<ClusterLevel>>>,
+        pub permissions: Option<EntryList<Grant<ClusterLevel>>>,
     }
 }
 
@@ -95,7 +96,7 @@ fn seen(cluster: &Value) -> Result<Observed, Unreadable> {
     let id = id.ok_or_else(|| refuse("it has no cluster_id".into()))?;
     let state = reading::text(cluster, "state").map_err(refuse)?.map(str::to_owned);
     reading::text(cluster, "cluster_source").map_err(refuse)?;
-    let mut spec = permissions::without(cluster, &APART);
+    let mut spec = entries::without(cluster, &APART);
     // A cluster with autoscale shows the workers that it has just now; they are nobody's wish.
     if spec.get("autoscale").is_some_and(Value::is_object)
         && let Value::Object(map) = &mut spec
@@ -172,7 +173,7 @@ fn libraries(step: &Step<'_>) -> Vec<Call> {
 fn update(step: &Step<'_>) -> Vec<Call> {
     let id = step.id();
     let mut calls = Vec::new();
-    let mut payload = permissions::without(step.body, &APART);
+    let mut payload = entries::without(step.body, &APART);
     payload["cluster_id"] = json!(id);
     if step.changes_beyond(&APART) {
         let edit = Call::set(System::Databricks, Method::Post, "/api/2.1/clusters/edit", payload).waits_out_state();
@@ -209,7 +210,7 @@ fn update(step: &Step<'_>) -> Vec<Call> {
 }
 
 fn create(step: &Step<'_>) -> Vec<Call> {
-    let payload = permissions::without(step.body, &APART);
+    let payload = entries::without(step.body, &APART);
     let create = Call::create(System::Databricks, "/api/2.1/clusters/create", payload, "/cluster_id");
     let id = step.id();
     let state = step.body.get("state").and_then(Value::as_str);

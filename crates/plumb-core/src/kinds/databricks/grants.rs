@@ -66,6 +66,15 @@ pub fn of_owned<Level: OwnedLevel>(grants: &[Grant<Level>], noun: &str, findings
         }
     }
     let first = owners.next();
+    if let Some((i, owner)) = first.as_ref().filter(|_| findings.is_additive("permissions")) {
+        // An owner takes the place of another (the service's words: "The job must have exactly one owner"), and whether a PATCH
+        // moves the ownership is not known.
+        let who = owner.named().first().map_or_else(String::new, |(_, name)| name.escape_debug().to_string());
+        let message = format!("an owner cannot be added: `{who}` would take the place of another");
+        let label = "write `CAN_MANAGE`, or leave the grant out";
+        let help = "a plain list is exact, and may name the owner";
+        findings.at_with_help(format!("permissions[{i}].permission_level"), message, label, help);
+    }
     for (i, _) in owners {
         // The service's words: "The job must have exactly one owner."
         let label = "leave `IS_OWNER` to one, and write `CAN_MANAGE` for the others";

@@ -13,6 +13,7 @@ use super::{
     undeclared::is_absent,
 };
 use super::{job_check, permissions, run_as, triggers};
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::teardown::{RunEnd, SuccessorKind};
 use crate::kinds::{
@@ -108,8 +109,8 @@ pub struct JobSpec {
     /// Which notification destinations to call about runs.
     pub webhook_notifications: Option<WebhookNotifications>,
 
-    /// Who may do what with the job; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the job; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
@@ -117,7 +118,7 @@ pub struct JobSpec {
         "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
-    pub permissions: Option<Vec<Grant<JobLevel>>>,
+    pub permissions: Option<EntryList<Grant<JobLevel>>>,
 }
 
 /// A job: Jobs API 2.2.
@@ -337,7 +338,7 @@ impl Kind for DatabricksJob {
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
-        let settings = permissions::without(step.body, &["permissions"]);
+        let settings = entries::without(step.body, &["permissions"]);
         // A job id is a number on the wire; one that is not known yet is filled in as one.
         let id: Value = step.id().parse::<i64>().map_or_else(|_| json!(step.id()), Value::from);
         let mut calls = Vec::new();
@@ -399,7 +400,7 @@ impl Kind for DatabricksJob {
 
     /// What made the job until now is no part of what it is to be.
     fn export(&self, seen: &Observed) -> Value {
-        permissions::without(&seen.spec, &["deployment"])
+        entries::without(&seen.spec, &["deployment"])
     }
 
     fn develop(&self, spec: &mut Value) {

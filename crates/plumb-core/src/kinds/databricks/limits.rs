@@ -1,6 +1,6 @@
 //! Limits that several kinds share.
 
-use crate::kinds::Findings;
+use crate::kinds::{Findings, mark};
 use plumb_model::yaml::is_deferred;
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ fn tags_within(
             format!("{most} at most: the mark of plumb takes {marks} more"),
         );
     }
-    for name in tags.keys().filter(|key| crate::kinds::mark::TAGS.contains(&key.as_str())) {
+    for name in tags.keys().filter(|name| mark::TAGS.contains(&name.as_str())) {
         findings.at(format!("{path}.{name}"), format!("the tag `{name}` is plumb's own mark"), "choose another name");
     }
 }

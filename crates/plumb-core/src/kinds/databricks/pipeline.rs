@@ -12,6 +12,7 @@ use super::{
 };
 use super::{permissions, pipeline_check, run_as};
 use crate::kinds::managed::{self, Tool};
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
     Answered, Details, Impact, ImpactClass, Kind, MarkPlace, Nested, Observed, Scope, SpecType, Step, Told, Unreadable,
     Unsupported, Verb, reading,
@@ -125,8 +126,8 @@ pub struct PipelineSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "why": "a workspace may have a default usage policy, as for jobs"}))]
     pub usage_policy_id: Option<String>,
 
-    /// Who may do what with the pipeline; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the pipeline; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
@@ -134,7 +135,7 @@ pub struct PipelineSpec {
         "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
-    pub permissions: Option<Vec<Grant<PipelineLevel>>>,
+    pub permissions: Option<EntryList<Grant<PipelineLevel>>>,
 }
 
 /// A pipeline: Pipelines API 2.0.
@@ -351,7 +352,7 @@ impl Kind for DatabricksPipeline {
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
-        let mut body = permissions::without(step.body, &APART);
+        let mut body = entries::without(step.body, &APART);
         let one = format!("{PATH}/{}", step.id());
         let mut calls = Vec::new();
         match step.verb {
@@ -415,7 +416,7 @@ impl Kind for DatabricksPipeline {
 
     /// What made the pipeline until now is no part of what it is to be.
     fn export(&self, seen: &Observed) -> Value {
-        permissions::without(&seen.spec, &["deployment"])
+        entries::without(&seen.spec, &["deployment"])
     }
 
     /// As in bundles in development mode (databricks/cli, presets): not continuous, and in the pipeline's own development mode

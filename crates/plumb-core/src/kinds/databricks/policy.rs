@@ -8,6 +8,7 @@ use super::{
     undeclared::{Entries, is_absent},
 };
 use super::{grants, limits, permissions};
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
     reading,
@@ -55,7 +56,7 @@ pub struct PolicySpec {
     /// The policy family that supplies the rules. Excludes `definition`.
     pub policy_family_id: Option<String>,
 
-    /// Who may use the policy. Unset: plumb leaves the permissions alone.
+    /// Who may use the policy. With `mode: additive` what others granted stays. Unset: plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
@@ -63,7 +64,7 @@ pub struct PolicySpec {
         "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
-    pub permissions: Option<Vec<Grant<PolicyLevel>>>,
+    pub permissions: Option<EntryList<Grant<PolicyLevel>>>,
 }
 
 /// A cluster policy: Cluster Policies API 2.0.
@@ -104,7 +105,7 @@ fn seen(policy: &Value) -> Result<Observed, Unreadable> {
 
 /// The payload: maps become text, and what a family defines is left to it.
 fn body(step: &Step<'_>) -> Value {
-    let mut body = permissions::without(step.body, &["permissions"]);
+    let mut body = entries::without(step.body, &["permissions"]);
     for member in TEXTS {
         if let Some(map) = body.get(member).filter(|v| v.is_object()) {
             body[member] = json!(map.to_string());

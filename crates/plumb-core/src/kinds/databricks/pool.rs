@@ -8,6 +8,7 @@ use super::{
     undeclared::is_absent,
 };
 use super::{grants, limits, permissions};
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
     reading,
@@ -84,8 +85,8 @@ pub struct InstancePoolSpec {
     /// Size of the remote disks at the start, in GB. Google Cloud only.
     pub total_initial_remote_disk_size: Option<i64>,
 
-    /// Who may do what with the pool; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the pool; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
@@ -93,7 +94,7 @@ pub struct InstancePoolSpec {
         "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
-    pub permissions: Option<Vec<Grant<PoolLevel>>>,
+    pub permissions: Option<EntryList<Grant<PoolLevel>>>,
 }
 
 /// An instance pool: Instance Pools API 2.0.
@@ -180,7 +181,7 @@ impl Kind for DatabricksInstancePool {
     }
 
     fn calls(&self, step: &Step<'_>) -> Result<Vec<Call>, Unsupported> {
-        let body = permissions::without(step.body, &["permissions"]);
+        let body = entries::without(step.body, &["permissions"]);
         let mut calls = Vec::new();
         match step.verb {
             Verb::Create => {

@@ -6,6 +6,7 @@ use super::{
 };
 use super::{grants, limits, permissions};
 use crate::kinds::mark::TAGS;
+use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
     Details, Findings, Impact, ImpactClass, Kind, MarkPlace, Observed, SpecType, Step, Unreadable, Unsupported, Verb,
     reading,
@@ -86,8 +87,8 @@ pub struct WarehouseSpec {
     #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["TYPE_UNSPECIFIED"], "filled": ["CLASSIC", "TYPE_UNSPECIFIED"], "filled_when": [{"value": "PRO", "unless": ["enable_serverless_compute", [false]]}], "why": "Terraform provider docs, sql_endpoint: PRO where it is serverless, otherwise CLASSIC"}))]
     pub warehouse_type: Option<WarehouseType>,
 
-    /// Who may do what with the warehouse; an empty list is nobody else. Unset: plumb leaves the
-    /// permissions alone.
+    /// Who may do what with the warehouse; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
+    /// plumb leaves the permissions alone.
     #[schemars(extend("x-plumb" = {
         "unset": "server",
         "key": ["user_name", "group_name", "service_principal_name"],
@@ -95,7 +96,7 @@ pub struct WarehouseSpec {
         "keep_empty": true,
         "why": "permissions are a separate object, read only where a manifest sets them; databricks/cli bundle rules: keyed by principal",
     }))]
-    pub permissions: Option<Vec<Grant<WarehouseLevel>>>,
+    pub permissions: Option<EntryList<Grant<WarehouseLevel>>>,
 }
 
 /// A version of Databricks SQL.
@@ -238,7 +239,7 @@ fn is_serverless(body: &Value) -> bool {
 /// 2.0, "Edit"), the testserver of databricks/cli that it goes back to the default. So what depends on something else, and what
 /// goes back to its default, is always said.
 fn settings(step: &Step<'_>) -> Value {
-    let mut body = permissions::without(step.body, &APART);
+    let mut body = entries::without(step.body, &APART);
     let serverless = is_serverless(&body);
     let least = body.get("min_num_clusters").filter(|n| !n.is_null()).cloned().unwrap_or_else(|| json!(1));
     let mut say = |member: &str, value: Value| {

@@ -10,7 +10,7 @@ mod checks;
 mod tests;
 pub mod updates;
 
-use super::{defaults, fields, paging, permissions, set, text};
+use super::{defaults, fields, paging, permissions, set, text, unity};
 use crate::{
     errors::{ApiError, Handled},
     request::Request,
@@ -208,13 +208,17 @@ pub fn owned_by(store: &mut Store, id: &str, owner: &str) {
     }
 }
 
-// There are no datasets here: `cascade` and `force` decide about nothing, but they have to be what the API knows.
+/// Deletes a pipeline, and unless `cascade` is false its datasets (the SDK's text of `PipelinesAPI.delete`): the tables of Unity
+/// Catalog that have its id. No clean-up fails here, so that `force` decides about nothing.
 fn delete(store: &mut Store, request: &Request, id: &str) -> Handled {
     find(store, id)?;
     for flag in ["cascade", "force"] {
         if let Some(value) = request.param(flag).filter(|value| !["true", "false"].contains(&value.as_str())) {
             return Err(ApiError::invalid(format!("Could not parse {flag}: {value} is neither true nor false")));
         }
+    }
+    if request.param("cascade").is_none_or(|cascade| cascade != "false") {
+        unity::pipeline_gone(store, id);
     }
     store.databricks.pipelines.remove(id);
     store.databricks.pipeline_updates.remove(id);

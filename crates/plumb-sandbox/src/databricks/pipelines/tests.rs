@@ -88,6 +88,23 @@ fn what_is_beside_the_spec_stays_out_of_it() {
 }
 
 #[test]
+fn a_delete_takes_the_datasets_along_unless_it_is_told_otherwise() {
+    let mut store = Store::new(Clock::Fixed(0));
+    for (name, query, left) in
+        [("kept", "?cascade=false", 1), ("gone", "", 1), ("forced", "?cascade=true&force=true", 1)]
+    {
+        let id = made(&mut store, settings(name, json!({ "catalog": "main", "schema": "default" })));
+        let table = json!({ "catalog_name": "main", "schema_name": "default", "name": name, "pipeline_id": id });
+        super::super::seed::add(&mut store, &json!({ "tables": [table] })).unwrap();
+        ask(&mut store, "DELETE", &format!("/{id}{query}"), Value::Null).unwrap();
+        assert_eq!(store.databricks.tables.len(), left, "{name}");
+    }
+    assert!(store.databricks.tables.contains_key("main.default.kept"));
+    let id = made(&mut store, settings("p", json!({})));
+    assert_eq!(refused(&mut store, "DELETE", &format!("/{id}?cascade=perhaps"), Value::Null).0, 400);
+}
+
+#[test]
 fn a_dry_run_makes_nothing() {
     let mut store = Store::new(Clock::Fixed(0));
     let seen = ask(&mut store, "POST", "", settings("p", json!({ "dry_run": true }))).unwrap();
