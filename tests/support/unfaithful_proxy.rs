@@ -253,6 +253,11 @@ const MAPS: &[&str] = &[
     "filters",
     "variables",
     "Properties",
+    "configuration",
+    "client_config",
+    "configs",
+    "options",
+    "table_properties",
 ];
 
 /// Does to an answer what the tricks say. The same answer always becomes the same.

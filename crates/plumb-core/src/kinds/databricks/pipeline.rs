@@ -380,7 +380,7 @@ impl Kind for DatabricksPipeline {
         match step.verb {
             Verb::Delete => {
                 if unknown {
-                    let says = "cancels its active update; whether there is any is not known";
+                    let says = "cancels its active update; whether there are any is not known";
                     impacts.push(ImpactClass::CancelsRuns.says(says));
                 } else if runs > 0 {
                     impacts.push(ImpactClass::CancelsRuns.says("cancels its active update"));
@@ -396,7 +396,7 @@ impl Kind for DatabricksPipeline {
                 }
             }
             _ if edits && unknown => {
-                impacts.push(Impact::note("an active update may be restarted; whether there is any is not known"))
+                impacts.push(Impact::note("an active update may be restarted; whether there are any is not known"))
             }
             _ if edits && runs > 0 => impacts.push(Impact::note("its active update may be restarted")),
             _ => {}

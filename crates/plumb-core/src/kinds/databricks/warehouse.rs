@@ -84,7 +84,7 @@ pub struct WarehouseSpec {
     #[schemars(extend("x-plumb" = {"why": "tags describe; finance tools add their own (Terraform provider sql_endpoint: undeclared ones are no difference)"}))]
     pub tags: Option<WarehouseTags>,
     /// What sort of warehouse it is.
-    #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["TYPE_UNSPECIFIED"], "filled": ["CLASSIC"], "filled_when": [{"value": "PRO", "unless": ["enable_serverless_compute", [false]]}], "why": "Terraform provider docs, sql_endpoint: PRO where it is serverless, otherwise CLASSIC"}))]
+    #[schemars(extend("x-plumb" = {"unset": "server", "any_if": ["TYPE_UNSPECIFIED"], "filled": ["CLASSIC", "TYPE_UNSPECIFIED"], "filled_when": [{"value": "PRO", "unless": ["enable_serverless_compute", [false]]}], "why": "Terraform provider docs, sql_endpoint: PRO where it is serverless, otherwise CLASSIC"}))]
     pub warehouse_type: Option<WarehouseType>,
 
     /// Who may do what with the warehouse; an empty list is nobody else. With `mode: additive` what others granted stays. Unset:
@@ -104,7 +104,6 @@ pub struct WarehouseSpec {
 #[schemars(deny_unknown_fields, transform = is_absent)]
 pub struct Channel {
     /// The version itself. Goes with `CHANNEL_NAME_CUSTOM`, and with no other.
-    #[schemars(extend("x-plumb" = {"unset": "server", "refused_when": [{"without": "name"}, {"unless": ["name", ["CHANNEL_NAME_CUSTOM"]]}], "why": "databricks-sdk-py sql.Channel: only the custom one has a version of its own; whether a channel shows its version is not told"}))]
     pub dbsql_version: Option<String>,
     /// Which versions the warehouse follows.
     #[schemars(extend("x-plumb" = {"default": "CHANNEL_NAME_CURRENT", "why": "Terraform provider sql_endpoint: the default"}))]
@@ -193,6 +192,9 @@ impl DatabricksSqlWarehouse {
 }
 
 const PATH: &str = "/api/2.0/sql/warehouses";
+const CURRENT: &str = "CHANNEL_NAME_CURRENT";
+const PREVIEW: &str = "CHANNEL_NAME_PREVIEW";
+const PREVIOUS: &str = "CHANNEL_NAME_PREVIOUS";
 /// The object that the permissions API knows (databricks-sdk-py sql.WarehousesAPI.set_permissions).
 const ACL: &str = "warehouses";
 /// Members that are written by calls of their own.
@@ -208,7 +210,15 @@ fn seen(warehouse: &Value) -> Result<Observed, Unreadable> {
     let refuse = |why: String| Unreadable::of(&DatabricksSqlWarehouse, id, Some(warehouse), why);
     let id = id.ok_or_else(|| refuse("it has no id".into()))?;
     let state = reading::text(warehouse, "state").map_err(refuse)?.map(str::to_owned);
-    Ok(Observed { id: id.to_owned(), spec: warehouse.clone(), state, facts: json!({}), ..Observed::default() })
+    let mut spec = warehouse.clone();
+    if let Some(Value::Object(channel)) = spec.get_mut("channel")
+        && matches!(channel.get("name").and_then(Value::as_str), None | Some("" | CURRENT | PREVIEW | PREVIOUS))
+    {
+        // Only the custom channel has a version of its own (databricks-sdk-py sql.Channel). Whether the others show the one that
+        // they are at is not told.
+        channel.remove("dbsql_version");
+    }
+    Ok(Observed { id: id.to_owned(), spec, state, facts: json!({}), ..Observed::default() })
 }
 
 /// Whether it is gone, or on its way to be (databricks-sdk-py sql.State).
@@ -243,7 +253,7 @@ fn settings(step: &Step<'_>) -> Value {
     }
     let defaults = [
         ("auto_stop_mins", json!(if serverless { 10 } else { 120 })),
-        ("channel", json!({ "name": "CHANNEL_NAME_CURRENT" })),
+        ("channel", json!({ "name": CURRENT })),
         ("enable_photon", json!(true)),
         ("enable_serverless_compute", json!(false)),
         ("min_num_clusters", json!(1)),

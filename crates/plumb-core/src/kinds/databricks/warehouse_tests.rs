@@ -95,6 +95,14 @@ fn a_mark_among_tags_is_read_and_the_tags_of_others_stay() {
 }
 
 #[test]
+fn the_version_that_a_channel_is_at_is_nobodys_wish() {
+    for (name, stays) in [("CHANNEL_NAME_CUSTOM", true), ("CHANNEL_NAME_CURRENT", false), ("CHANNEL_NAME_NEW", true)] {
+        let row = json!({ "id": "1", "channel": { "name": name, "dbsql_version": "2026.20" } });
+        assert_eq!(seen(&row).unwrap().spec["channel"].get("dbsql_version").is_some(), stays, "{name}");
+    }
+}
+
+#[test]
 fn an_unknown_setting_cannot_be_taken_away() {
     let (before, body) = (live(json!({ "of_tomorrow": 1 }), None), json!({ "name": "a" }));
     let changed = [at("of_tomorrow")];
