@@ -282,6 +282,9 @@ async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
             body["custom_tags"]["edited"] = json!("by hand");
             ("/api/2.0/instance-pools/edit", body)
         }
+        "DatabricksSecretScope" => {
+            ("/api/2.0/secrets/put", json!({ "scope": id, "key": "by_hand", "string_value": "of a person" }))
+        }
         other => panic!("say here how a person edits a {other}"),
     };
     if fixture.kind.name() == "DatabricksCluster" {
