@@ -10,7 +10,7 @@ use plumb_core::plan::Action;
 use plumb_core::plan::outcome::Ended;
 use plumb_core::render;
 use plumb_model::address::Address;
-use plumb_model::call::{Call, Method, Sending, Service, ServiceError, System};
+use plumb_model::call::{Call, Method, Sending, Service, ServiceError};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -5,7 +5,9 @@
 //! included, under the same name and type, and nothing more, except for what [`ADDED`], [`TYPED_OTHERWISE`] and
 //! [`REQUIRED_HERE`] say. A line of those lists that is no longer true fails the test too.
 
-use plumb_core::kinds::databricks::{cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec};
+use plumb_core::kinds::databricks::{
+    cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec, secret_scope::SecretScopeSpec,
+};
 use schemars::{JsonSchema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -23,6 +25,8 @@ const ADDED: &[&str] = &[
     "DatabricksCluster state",
     "DatabricksClusterPolicy permissions",
     "DatabricksInstancePool permissions",
+    "DatabricksSecretScope acls",
+    "DatabricksSecretScope secrets",
 ];
 
 /// Fields that are JSON text in the API and YAML here.
@@ -257,6 +261,17 @@ fn specs_have_every_field_of_the_services() {
             findings.compare("DatabricksCluster libraries[]", &libraries, &below(ours, "libraries[]."));
         }
     }
+    // The secrets and the ACLs of a scope have calls of their own, each of which says which scope is meant.
+    let scope = spec(&schema_for!(SecretScopeSpec).to_value());
+    findings.compare("DatabricksSecretScope", &inventory("secrets.create_scope"), &scope);
+    for (member, section) in [("acls", "secrets.put_acl"), ("secrets", "secrets.put_secret")] {
+        let listed = inventory(section).into_iter().filter(|(path, _)| path != "scope").collect();
+        findings.compare(
+            &format!("DatabricksSecretScope {member}[]"),
+            &listed,
+            &below(&scope, &format!("{member}[].")),
+        );
+    }
     for exception in ADDED.iter().chain(TYPED_OTHERWISE).chain(REQUIRED_HERE) {
         if !findings.used.contains(*exception) {
             findings.lines.push(format!("{exception}: listed as an exception, but it is none any more"));
@@ -369,4 +384,5 @@ fn types_read_what_their_schemas_describe() {
     reads_what_it_describes::<ClusterSpec>();
     reads_what_it_describes::<PolicySpec>();
     reads_what_it_describes::<InstancePoolSpec>();
+    reads_what_it_describes::<SecretScopeSpec>();
 }
