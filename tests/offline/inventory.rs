@@ -6,7 +6,7 @@
 //! [`REQUIRED_HERE`] say. A line of those lists that is no longer true fails the test too.
 
 use plumb_core::kinds::databricks::{
-    cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec, secret_scope::SecretScopeSpec,
+    cluster::ClusterSpec, job::JobSpec, policy::PolicySpec, pool::InstancePoolSpec, secret_spec::SecretScopeSpec,
 };
 use schemars::{JsonSchema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};

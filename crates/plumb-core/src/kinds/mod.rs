@@ -58,6 +58,7 @@ pub mod databricks {
     mod rules_tests;
     mod secret_check;
     pub mod secret_mark;
+    pub mod secret_spec;
     #[cfg(test)]
     mod secret_tests;
     pub mod storage;
