@@ -98,8 +98,8 @@ pub async fn find_marked(
     for seen in objects {
         match seen.map(|seen| LiveObject::of(kind, seen)) {
             Ok(one) => {
-                let is_made = || one.seen.title(kind) == title && one.is_blank(kind);
-                if one.mark.as_ref().map_or_else(is_made, |mark| mark.owner == *owner) {
+                let is_its = one.mark.as_ref().is_some_and(|mark| mark.owner == *owner);
+                if is_its || one.seen.title(kind) == title && one.is_blank(kind) {
                     found.push(one);
                 }
             }

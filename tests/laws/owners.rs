@@ -214,7 +214,10 @@ async fn an_import_of_what_is_live_changes_nothing() {
     assert_eq!(plan.changes.len(), desired.resources.len());
     for change in &plan.changes {
         assert_eq!(change.action, Action::Adopt, "{}", change.address);
-        assert!(change.fields.is_empty(), "{} would change: {:#?}", change.address, change.fields);
+        // What a scope holds cannot be read, so whoever takes it over writes it.
+        let is_secret = |field: &plumb_core::plan::FieldChange| field.path.ends_with("string_value");
+        let is_all = change.address.kind == "DatabricksSecretScope" && change.fields.iter().all(is_secret);
+        assert!(change.fields.is_empty() || is_all, "{} would change: {:#?}", change.address, change.fields);
     }
     world.settle(&desired, "the import").await;
     world.assert_settled(&desired, "the import").await;

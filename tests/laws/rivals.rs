@@ -301,6 +301,9 @@ async fn edited_by_hand(world: &World, fixture: &fixtures::Fixture) -> Value {
             path = format!("/api/2.0/pipelines/{id}");
             (path.as_str(), body)
         }
+        "DatabricksSecretScope" => {
+            ("/api/2.0/secrets/put", json!({ "scope": id, "key": "by_hand", "string_value": "of a person" }))
+        }
         other => panic!("say here how a person edits a {other}"),
     };
     if fixture.kind.name() == "DatabricksCluster" {

@@ -150,7 +150,9 @@ fn key() -> BoxedStrategy<String> {
 
 fn text(name: &str) -> BoxedStrategy<Value> {
     let fixed: Option<&[&str]> = match name {
-        "quartz_cron_expression" | "quartz_cron_schedule" => Some(&["0 0 4 * * ?", "0 30 6 2 * ?", "0 0/15 8-18 ? * MON-FRI"]),
+        "quartz_cron_expression" | "quartz_cron_schedule" => {
+            Some(&["0 0 4 * * ?", "0 30 6 2 * ?", "0 0/15 8-18 ? * MON-FRI"])
+        }
         "timezone_id" => Some(&["UTC", "Europe/London", "America/New_York", "Asia/Kolkata"]),
         "user_name" => Some(&["a@example.com", "B.C@Example.com", "someone.else@example.com"]),
         // An application id.

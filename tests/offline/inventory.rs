@@ -7,7 +7,8 @@
 
 use plumb_core::kinds::databricks::{
     cluster::ClusterSpec, external_location::ExternalLocationSpec, job::JobSpec, pipeline::PipelineSpec,
-    policy::PolicySpec, pool::InstancePoolSpec, schema::SchemaSpec, volume::VolumeSpec, warehouse::WarehouseSpec,
+    policy::PolicySpec, pool::InstancePoolSpec, schema::SchemaSpec, secret_spec::SecretScopeSpec, volume::VolumeSpec,
+    warehouse::WarehouseSpec,
 };
 use schemars::{JsonSchema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,6 +34,8 @@ const ADDED: &[&str] = &[
     "DatabricksVolume grants",
     "DatabricksVolume owner",
     "DatabricksExternalLocation grants",
+    "DatabricksSecretScope acls",
+    "DatabricksSecretScope secrets",
 ];
 
 /// Fields of a request that are no settings, or that the service sets whatever they say.
@@ -339,6 +342,17 @@ fn specs_have_every_field_of_the_services() {
         }
         findings.compare(kind, &listed, &ours);
     }
+    // The secrets and the ACLs of a scope have calls of their own, each of which says which scope is meant.
+    let scope = spec(&schema_for!(SecretScopeSpec).to_value());
+    findings.compare("DatabricksSecretScope", &inventory("secrets.create_scope"), &scope);
+    for (member, section) in [("acls", "secrets.put_acl"), ("secrets", "secrets.put_secret")] {
+        let listed = inventory(section).into_iter().filter(|(path, _)| path != "scope").collect();
+        findings.compare(
+            &format!("DatabricksSecretScope {member}[]"),
+            &listed,
+            &below(&scope, &format!("{member}[].")),
+        );
+    }
     for exception in ADDED.iter().chain(LEFT_OUT).chain(TYPED_OTHERWISE).chain(REQUIRED_HERE) {
         if !findings.used.contains(*exception) {
             findings.lines.push(format!("{exception}: listed as an exception, but it is none any more"));
@@ -454,4 +468,5 @@ fn types_read_what_their_schemas_describe() {
     reads_what_it_describes::<SchemaSpec>();
     reads_what_it_describes::<VolumeSpec>();
     reads_what_it_describes::<ExternalLocationSpec>();
+    reads_what_it_describes::<SecretScopeSpec>();
 }

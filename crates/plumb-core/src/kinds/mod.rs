@@ -72,6 +72,7 @@ pub mod databricks {
     mod run_as;
     mod secret_check;
     pub mod secret_mark;
+    pub mod secret_spec;
     #[cfg(test)]
     mod secret_tests;
     pub mod storage;

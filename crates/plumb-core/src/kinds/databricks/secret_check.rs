@@ -1,7 +1,8 @@
 //! What the schema of a secret scope cannot say.
 
 use super::secret_mark::{LONGEST_KEY, PREFIX, most_keys};
-use super::secret_scope::{BackendType, SecretEntry, SecretScopeSpec, folded};
+use super::secret_scope::folded;
+use super::secret_spec::{BackendType, SecretEntry, SecretScopeSpec};
 use crate::kinds::Findings;
 use plumb_model::secrets::Vault;
 use plumb_model::yaml::is_deferred;

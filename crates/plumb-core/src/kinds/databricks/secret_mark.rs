@@ -81,7 +81,7 @@ impl ScopeMark {
         let mut sets: BTreeMap<(u64, &str, usize), BTreeMap<usize, (&str, i64)>> = BTreeMap::new();
         let mut newest = 0;
         for key in keys {
-            let Some(piece) = Piece::parse(&key.key) else { continue };
+            let Some(piece) = MarkPiece::parse(&key.key) else { continue };
             // No number is used twice: pieces of a mark that was never whole are not completed by those of another.
             newest = newest.max(piece.generation);
             let set = sets.entry((piece.generation, piece.hash, piece.count)).or_default();
@@ -157,7 +157,7 @@ fn head(index: usize, count: usize, generation: u64, hash: &str) -> String {
 }
 
 /// A piece of a mark.
-struct Piece<'k> {
+struct MarkPiece<'k> {
     index: usize,
     count: usize,
     generation: u64,
@@ -165,13 +165,13 @@ struct Piece<'k> {
     text: &'k str,
 }
 
-impl<'k> Piece<'k> {
-    fn parse(key: &'k str) -> Option<Piece<'k>> {
+impl<'k> MarkPiece<'k> {
+    fn parse(key: &'k str) -> Option<MarkPiece<'k>> {
         let mut parts = key.strip_prefix(PREFIX)?.splitn(5, '.');
         let mut number = || parts.next()?.parse::<u64>().ok();
         let (index, count, generation) = (number()?, number()?, number()?);
         let (hash, text) = (parts.next()?, parts.next()?);
-        let piece = Piece { index: index.try_into().ok()?, count: count.try_into().ok()?, generation, hash, text };
+        let piece = MarkPiece { index: index.try_into().ok()?, count: count.try_into().ok()?, generation, hash, text };
         // A scope has 1,000 keys at most.
         (piece.index < piece.count && piece.count <= 1000).then_some(piece)
     }
