@@ -5,7 +5,7 @@
 
 use super::{WIDTH, is_refused, joined, refusal};
 use crate::services::{self, Services};
-use plumb_core::kinds::{Answered, Kind, NamedThing, Nested, Observed, Scope, Told, Unreadable};
+use plumb_core::kinds::{Answered, AnsweredRead, Kind, NamedThing, Nested, Observed, Scope, Unreadable};
 use plumb_model::call::ServiceError;
 use plumb_model::read::Read;
 use tokio::task::JoinSet;
@@ -33,8 +33,8 @@ pub(super) async fn list(
 }
 
 /// Carries out the reads of a stage, several at the same time, and answers in the given order.
-async fn ask(services: &Services, reads: Vec<Read>) -> Result<Vec<Told>, ServiceError> {
-    let mut told: Vec<Option<Told>> = Vec::new();
+async fn ask(services: &Services, reads: Vec<Read>) -> Result<Vec<AnsweredRead>, ServiceError> {
+    let mut told: Vec<Option<AnsweredRead>> = Vec::new();
     told.resize_with(reads.len(), || None);
     let mut running = JoinSet::new();
     let mut left = reads.into_iter().enumerate();
@@ -56,7 +56,7 @@ async fn ask(services: &Services, reads: Vec<Read>) -> Result<Vec<Told>, Service
             Err(fault) if is_refused(&fault) => Answered::Refused(refusal(fault)),
             Err(fault) => return Err(fault),
         };
-        told[index] = Some(Told { read, answer });
+        told[index] = Some(AnsweredRead { read, answer });
     }
     Ok(told.into_iter().flatten().collect())
 }

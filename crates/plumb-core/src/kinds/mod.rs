@@ -140,7 +140,7 @@ pub use findings::{Finding, Findings};
 pub use impact::{Impact, ImpactClass};
 pub use mark::{Mark, MarkPlace, Owner, Rev};
 pub use named_things::{NamedThing, ThingIndex, ThingKind, named_things};
-pub use nested::{Answered, Nested, Scope, Told};
+pub use nested::{Answered, AnsweredRead, Nested, Scope};
 pub use reading::{Details, Unreadable, Whose};
 pub use spec::{CheckNotes, SpecType};
 pub use starts::{LookedUp, StartClock, StartRule, StartTimes};

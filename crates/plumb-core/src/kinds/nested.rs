@@ -34,12 +34,12 @@ pub enum Answered {
 
 /// A read of a stage, and what came of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct AnsweredRead {
     pub read: Read,
     pub answer: Answered,
 }
 
-impl Told {
+impl AnsweredRead {
     /// The pages; none where there is nothing or nothing may be seen.
     pub fn pages(&self) -> &[Value] {
         match &self.answer {
@@ -59,19 +59,19 @@ pub trait Nested: Sync {
     /// The reads to begin with.
     fn first(&self, scope: &Scope) -> Vec<Read>;
     /// Those that follow from them.
-    fn then(&self, _scope: &Scope, _first: &[Told]) -> Vec<Read> {
+    fn then(&self, _scope: &Scope, _first: &[AnsweredRead]) -> Vec<Read> {
         Vec::new()
     }
     /// Those that follow from the second ones: volumes, where which schemas there are follows from which catalogs there are. What
     /// they gave is told to [`Nested::parse`] beside the second ones.
-    fn last(&self, _scope: &Scope, _then: &[Told]) -> Vec<Read> {
+    fn last(&self, _scope: &Scope, _then: &[AnsweredRead]) -> Vec<Read> {
         Vec::new()
     }
     /// The objects. A place that has to be looked into and refuses is something unread, which may be any object.
-    fn parse(&self, scope: &Scope, first: &[Told], then: &[Told]) -> Vec<Result<Observed, Unreadable>>;
+    fn parse(&self, scope: &Scope, first: &[AnsweredRead], then: &[AnsweredRead]) -> Vec<Result<Observed, Unreadable>>;
     /// The things that the answers say are not there: the schema whose volumes were asked for, and [`Answered::Gone`]. What is
     /// refused may be there.
-    fn missing(&self, _first: &[Told], _then: &[Told]) -> Vec<NamedThing> {
+    fn missing(&self, _first: &[AnsweredRead], _then: &[AnsweredRead]) -> Vec<NamedThing> {
         Vec::new()
     }
 }

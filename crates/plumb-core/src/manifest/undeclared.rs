@@ -15,7 +15,8 @@ pub(super) fn warnings(desired: &Desired) -> Vec<(&'static str, Problems)> {
         return Vec::new();
     }
     let declared = Declared::of(&provided);
-    let mut told = Told { desired, provided: &provided, guesser: Guesser::default(), all: Default::default() };
+    let mut told =
+        UndeclaredNames { desired, provided: &provided, guesser: Guesser::default(), all: Default::default() };
     for resource in &desired.resources {
         let mut met = BTreeSet::new();
         for (thing, span, written) in named_by(resource) {
@@ -77,14 +78,14 @@ impl Declared {
     }
 }
 
-struct Told<'a> {
+struct UndeclaredNames<'a> {
     desired: &'a Desired,
     provided: &'a Provided,
     guesser: Guesser,
     all: BTreeMap<&'static str, Problems>,
 }
 
-impl Told<'_> {
+impl UndeclaredNames<'_> {
     fn add(&mut self, check: &'static str, place: Span, message: String, label: String, help: &str) {
         self.all.entry(check).or_default().at(place, message, label).help(help);
     }

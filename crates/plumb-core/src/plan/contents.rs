@@ -183,8 +183,8 @@ pub(super) fn decide(context: &PlanContext<'_>, all: &mut Collected<'_>) {
         .filter_map(|change| Some(((change.address.kind.as_str(), change.id.as_deref()?), &change.address)))
         .collect();
     let allowed = holders.iter().filter(|holder| !refused.contains_key(&holder.change.address));
-    let told: BTreeMap<Address, Told> =
-        allowed.filter_map(|h| Some((h.change.address.clone(), Told::of(h, &deleted, &addresses)?))).collect();
+    let told: BTreeMap<Address, ForcedDelete> =
+        allowed.filter_map(|h| Some((h.change.address.clone(), ForcedDelete::of(h, &deleted, &addresses)?))).collect();
     for change in &mut all.changes {
         if let Some(told) = told.get(&change.address) {
             told.add_to(change);
@@ -303,7 +303,7 @@ fn belongs(
 }
 
 /// What is said of a delete that goes ahead.
-struct Told {
+struct ForcedDelete {
     contents: DestroyedContents,
     says: String,
     /// The deletes of what it holds.
@@ -312,8 +312,12 @@ struct Told {
     calls: Option<Calls>,
 }
 
-impl Told {
-    fn of(holder: &Holder<'_>, deleted: &Deleted, addresses: &BTreeMap<(&str, &str), &Address>) -> Option<Told> {
+impl ForcedDelete {
+    fn of(
+        holder: &Holder<'_>,
+        deleted: &Deleted,
+        addresses: &BTreeMap<(&str, &str), &Address>,
+    ) -> Option<ForcedDelete> {
         let Contents::Known { things, is_more } = holder.contents else { return None };
         let left: Vec<&Contained> = things.iter().filter(|thing| !is_in(thing, deleted)).collect();
         let first = things.iter().filter(|thing| is_in(thing, deleted));
@@ -325,7 +329,7 @@ impl Told {
             (false, _) => format!("destroys {}", in_words(&left, *is_more)),
         };
         let calls = (!left.is_empty()).then(|| forced(holder)).flatten();
-        Some(Told { contents: DestroyedContents::of(&left, *is_more), says, after, calls })
+        Some(ForcedDelete { contents: DestroyedContents::of(&left, *is_more), says, after, calls })
     }
 
     fn add_to(&self, change: &mut Change) {

@@ -14,8 +14,8 @@ use super::{permissions, pipeline_check, run_as};
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::managed::{self, Tool};
 use crate::kinds::{
-    Answered, Details, Impact, ImpactClass, Kind, MarkPlace, Nested, Observed, Scope, SpecType, Step, Told, Unreadable,
-    Unsupported, Verb, reading,
+    Answered, AnsweredRead, Details, Impact, ImpactClass, Kind, MarkPlace, Nested, Observed, Scope, SpecType, Step,
+    Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::{Pages, Read};
@@ -221,8 +221,9 @@ impl Nested for Listing {
         vec![Read::tokens(Call::get(System::Databricks, PATH).query("max_results", "100"))]
     }
 
-    fn then(&self, _scope: &Scope, first: &[Told]) -> Vec<Read> {
-        let rows = first.iter().flat_map(Told::pages).filter_map(|page| page.get("statuses")?.as_array()).flatten();
+    fn then(&self, _scope: &Scope, first: &[AnsweredRead]) -> Vec<Read> {
+        let rows =
+            first.iter().flat_map(AnsweredRead::pages).filter_map(|page| page.get("statuses")?.as_array()).flatten();
         let mut ids: Vec<&str> = rows.filter(|row| !is_deleted(row)).filter_map(id).collect();
         // Pages may overlap when pipelines come and go meanwhile.
         ids.sort_unstable();
@@ -230,7 +231,12 @@ impl Nested for Listing {
         ids.into_iter().map(get).collect()
     }
 
-    fn parse(&self, _scope: &Scope, first: &[Told], then: &[Told]) -> Vec<Result<Observed, Unreadable>> {
+    fn parse(
+        &self,
+        _scope: &Scope,
+        first: &[AnsweredRead],
+        then: &[AnsweredRead],
+    ) -> Vec<Result<Observed, Unreadable>> {
         let mut found = Vec::new();
         let mut names = BTreeMap::new();
         for told in first {

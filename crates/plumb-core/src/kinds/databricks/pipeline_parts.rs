@@ -4,6 +4,7 @@ use super::{
     compute::{AwsAttributes, AzureAttributes, GcpAttributes},
     libraries::MavenLibrary,
     storage::{InitScript, LogDestination},
+    triggers::DayOfWeek,
     undeclared::{Settings, is_absent},
 };
 use schemars::JsonSchema;
@@ -228,19 +229,6 @@ pub struct TimeWindow {
     /// The time zone: `Europe/London`. Unset: UTC.
     #[schemars(extend("x-plumb" = {"default": "UTC", "why": "databricks-sdk-py pipelines.RestartWindow: UTC unless set"}))]
     pub time_zone_id: Option<String>,
-}
-
-/// A day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DayOfWeek {
-    Friday,
-    Monday,
-    Saturday,
-    Sunday,
-    Thursday,
-    Tuesday,
-    Wednesday,
 }
 
 /// What starts updates. Exactly one member is set.

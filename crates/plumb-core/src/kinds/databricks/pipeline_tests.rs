@@ -1,11 +1,11 @@
 use super::*;
 use plumb_model::schema::Path;
 
-fn told(read: Read, answer: Answered) -> Told {
-    Told { read, answer }
+fn told(read: Read, answer: Answered) -> AnsweredRead {
+    AnsweredRead { read, answer }
 }
 
-fn listed(rows: Value) -> Vec<Told> {
+fn listed(rows: Value) -> Vec<AnsweredRead> {
     let read = Listing.first(&Scope::default()).remove(0);
     vec![told(read, Answered::Pages(vec![json!({ "statuses": rows })]))]
 }
@@ -15,7 +15,7 @@ fn pipeline(id: &str) -> Value {
 }
 
 /// What is found: an id each, or what could not be read and why.
-fn found(first: &[Told], then: &[Told]) -> Vec<String> {
+fn found(first: &[AnsweredRead], then: &[AnsweredRead]) -> Vec<String> {
     let found = Listing.parse(&Scope::default(), first, then);
     found.into_iter().map(|one| one.map_or_else(|unread| unread.to_string(), |seen| seen.id)).collect()
 }

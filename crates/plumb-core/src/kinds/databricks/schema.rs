@@ -6,8 +6,8 @@ use super::volume::DatabricksVolume;
 use crate::kinds::contents::DESTROYS_DATA;
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
-    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
-    SpecType, Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Answered, AnsweredRead, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested,
+    Observed, Scope, SpecType, Step, ThingKind, UnknownSettings, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
@@ -366,12 +366,12 @@ impl Nested for SchemasOfCatalogs {
         reads
     }
 
-    fn then(&self, scope: &Scope, first: &[Told]) -> Vec<Read> {
+    fn then(&self, scope: &Scope, first: &[AnsweredRead]) -> Vec<Read> {
         let is_new = |catalog: &String| !scope.named.contains(catalog) && !scope.catalogs.contains(catalog);
         unity::own_catalogs(first).into_iter().filter(is_new).map(|catalog| of_catalog(&catalog)).collect()
     }
 
-    fn parse(&self, scope: &Scope, first: &[Told], then: &[Told]) -> Vec<Result<Observed, Unreadable>> {
+    fn parse(&self, scope: &Scope, first: &[AnsweredRead], then: &[AnsweredRead]) -> Vec<Result<Observed, Unreadable>> {
         let mut all = Vec::new();
         for told in first.iter().chain(then) {
             if told.read.call.path.ends_with("/catalogs") {
@@ -389,13 +389,13 @@ impl Nested for SchemasOfCatalogs {
         all
     }
 
-    fn missing(&self, first: &[Told], then: &[Told]) -> Vec<NamedThing> {
+    fn missing(&self, first: &[AnsweredRead], then: &[AnsweredRead]) -> Vec<NamedThing> {
         missing_catalogs(first.iter().chain(then))
     }
 }
 
 /// The catalogs that are not there.
-pub(super) fn missing_catalogs<'t>(told: impl Iterator<Item = &'t Told>) -> Vec<NamedThing> {
+pub(super) fn missing_catalogs<'t>(told: impl Iterator<Item = &'t AnsweredRead>) -> Vec<NamedThing> {
     let gone = told.filter(|told| told.answer == Answered::Gone && told.read.call.path.ends_with("/schemas"));
     gone.map(|told| NamedThing::new(ThingKind::Catalog, unity::asked(told, "catalog_name"))).collect()
 }

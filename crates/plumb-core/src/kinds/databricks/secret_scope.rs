@@ -10,7 +10,7 @@
 use super::secret_check;
 use super::secret_mark::{self, ListedKey, PREFIX, ScopeMark, ValueForm, WrittenValue};
 use crate::kinds::entries;
-use crate::kinds::nested::{Answered, Nested, Scope, Told};
+use crate::kinds::nested::{Answered, AnsweredRead, Nested, Scope};
 use crate::kinds::{
     Contained, Details, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Observed, SpecType, Step, ThingKind,
     UnknownSettings, Unreadable, Unsupported, Verb, Whose, reading,
@@ -587,14 +587,19 @@ impl Nested for DatabricksSecretScope {
         vec![scopes()]
     }
 
-    fn then(&self, _scope: &Scope, first: &[Told]) -> Vec<Read> {
-        let rows = first.iter().flat_map(Told::pages).flat_map(|page| list(page, "scopes"));
+    fn then(&self, _scope: &Scope, first: &[AnsweredRead]) -> Vec<Read> {
+        let rows = first.iter().flat_map(AnsweredRead::pages).flat_map(|page| list(page, "scopes"));
         let is_readable = |row: &&Value| !text(row, "name").is_empty() && !is_in_vault(&row_spec(row));
         rows.filter(is_readable).map(|row| keys_of(text(row, "name"))).collect()
     }
 
     /// A scope whose keys may not be listed is somebody else's as far as can be told: whoever makes a scope may manage it.
-    fn parse(&self, _scope: &Scope, first: &[Told], then: &[Told]) -> Vec<Result<Observed, Unreadable>> {
+    fn parse(
+        &self,
+        _scope: &Scope,
+        first: &[AnsweredRead],
+        then: &[AnsweredRead],
+    ) -> Vec<Result<Observed, Unreadable>> {
         let mut found = Vec::new();
         for told in first {
             if let Answered::Refused(why) = &told.answer {
@@ -612,7 +617,7 @@ impl Nested for DatabricksSecretScope {
 }
 
 /// The scope of a row; `None` where it went away while it was read.
-fn of_row(row: &Value, then: &[Told]) -> Option<Result<Observed, Unreadable>> {
+fn of_row(row: &Value, then: &[AnsweredRead]) -> Option<Result<Observed, Unreadable>> {
     let name = text(row, "name");
     if name.is_empty() || is_in_vault(&row_spec(row)) {
         return Some(seen(row, None));

@@ -2,7 +2,7 @@
 
 use super::secret_mark::{ListedKey, PREFIX, ScopeMark, ValueForm, WrittenValue};
 use super::secret_scope::{DatabricksSecretScope, MARK};
-use crate::kinds::{Answered, ImpactClass, Kind, Nested, Observed, Scope, Step, Told, Verb, Whose};
+use crate::kinds::{Answered, AnsweredRead, ImpactClass, Kind, Nested, Observed, Scope, Step, Verb, Whose};
 use plumb_model::call::Call;
 use plumb_model::schema::Path;
 use plumb_model::secrets::Vault;
@@ -234,16 +234,17 @@ fn a_scope_that_may_not_be_looked_into_is_somebody_elses() {
     let scope = Scope::default();
     let row = |name: &str, kind: &str| json!({ "name": name, "backend_type": kind });
     let page = json!({ "scopes": [row("lake", "DATABRICKS"), row("closed", "DATABRICKS"), row("gone", "DATABRICKS"), row("vault", "AZURE_KEYVAULT")] });
-    let first: Vec<Told> = nested
+    let first: Vec<AnsweredRead> = nested
         .first(&scope)
         .into_iter()
-        .map(|read| Told { read, answer: Answered::Pages(vec![page.clone()]) })
+        .map(|read| AnsweredRead { read, answer: Answered::Pages(vec![page.clone()]) })
         .collect();
     let reads = nested.then(&scope, &first);
     let asked: Vec<&str> = reads.iter().map(|read| read.call.query[0].1.as_str()).collect();
     assert_eq!(asked, ["lake", "closed", "gone"], "what is in a vault is not asked for");
     let answers = [Answered::Pages(vec![rows(&[], Some(&mark(&[])))]), Answered::Refused("403".into()), Answered::Gone];
-    let then: Vec<Told> = reads.into_iter().zip(answers).map(|(read, answer)| Told { read, answer }).collect();
+    let then: Vec<AnsweredRead> =
+        reads.into_iter().zip(answers).map(|(read, answer)| AnsweredRead { read, answer }).collect();
     let found = nested.parse(&scope, &first, &then);
     let [Ok(lake), Err(closed), Ok(vault)] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(lake.spec[MARK], WORDS);

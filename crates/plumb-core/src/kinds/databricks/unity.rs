@@ -1,6 +1,6 @@
 //! What the objects of Unity Catalog have in common: how they are named, where they are stored, what is read of them.
 
-use crate::kinds::{Findings, MarkPlace, Observed, Step, Told, Unreadable, Whose, reading};
+use crate::kinds::{AnsweredRead, Findings, MarkPlace, Observed, Step, Unreadable, Whose, reading};
 use plumb_model::call::{Call, Method, System};
 use plumb_model::read::Read;
 use plumb_model::text::{percent_encoded, shortened};
@@ -142,7 +142,7 @@ pub fn storage(url: &str, path: &str, findings: &mut Findings) {
 
 /// What of a place's listing cannot be read. Where manifests have objects there, it may be any of them; elsewhere it is told,
 /// and stands in nobody's way.
-pub fn refused(what: String, told: &Told, is_named: bool) -> Option<Unreadable> {
+pub fn refused(what: String, told: &AnsweredRead, is_named: bool) -> Option<Unreadable> {
     let crate::kinds::Answered::Refused(why) = &told.answer else { return None };
     let unknown = Unreadable::unknown(what.clone(), why.clone());
     if is_named {
@@ -152,12 +152,12 @@ pub fn refused(what: String, told: &Told, is_named: bool) -> Option<Unreadable> 
 }
 
 /// A query parameter of a read.
-pub fn asked<'t>(told: &'t Told, name: &str) -> &'t str {
+pub fn asked<'t>(told: &'t AnsweredRead, name: &str) -> &'t str {
     told.read.call.query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
 }
 
 /// The rows of a listing's pages, and why one of them cannot be read.
-pub fn rows<'t>(told: &'t Told, member: &'t str) -> Vec<Result<&'t Value, String>> {
+pub fn rows<'t>(told: &'t AnsweredRead, member: &'t str) -> Vec<Result<&'t Value, String>> {
     let mut rows = Vec::new();
     for page in told.pages() {
         match reading::list(page, member) {
@@ -170,7 +170,7 @@ pub fn rows<'t>(told: &'t Told, member: &'t str) -> Vec<Result<&'t Value, String
 
 /// The catalogs of a listing in which people keep objects: not those of the platform, of other databases and of other
 /// accounts (SDK, `catalog.CatalogType`).
-pub fn own_catalogs(told: &[Told]) -> Vec<String> {
+pub fn own_catalogs(told: &[AnsweredRead]) -> Vec<String> {
     let rows =
         told.iter().filter(|told| told.read.call.path.ends_with("/catalogs")).flat_map(|told| rows(told, "catalogs"));
     let is_own = |row: &&Value| {

@@ -6,7 +6,7 @@ use super::unity_grants;
 use super::volume::DatabricksVolume;
 use crate::kinds::contents::DESTROYS_DATA;
 use crate::kinds::{
-    Answered, Contained, Kind, NamedThing, Observed, Scope, Step, ThingKind, Told, Unreadable, Verb, Whose,
+    Answered, AnsweredRead, Contained, Kind, NamedThing, Observed, Scope, Step, ThingKind, Unreadable, Verb, Whose,
 };
 use plumb_model::call::{Call, Method, Ready};
 use plumb_model::schema::Path;
@@ -152,9 +152,9 @@ fn a_write_is_waited_for_until_reads_show_it_but_not_for_ever() {
     assert!(looks.count() < 10, "whoever verifies the change says what is not shown");
 }
 
-fn told(path: &str, query: &[(&str, &str)], answer: Answered) -> Told {
+fn told(path: &str, query: &[(&str, &str)], answer: Answered) -> AnsweredRead {
     let read = super::unity::listing(path, query);
-    Told { read, answer }
+    AnsweredRead { read, answer }
 }
 
 fn lines(reads: &[plumb_model::read::Read]) -> Vec<String> {

@@ -5,8 +5,8 @@ use super::unity::{self, API, FULL_NAME, MARK};
 use super::unity_grants::{self, GRANTS, UnityGrant, VolumePrivilege};
 use crate::kinds::entries::{self, EntryList};
 use crate::kinds::{
-    Answered, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested, Observed, Scope,
-    SpecType, Step, ThingKind, Told, UnknownSettings, Unreadable, Unsupported, Verb, reading,
+    Answered, AnsweredRead, Contained, Details, Findings, Impact, ImpactClass, Kind, MarkPlace, NamedThing, Nested,
+    Observed, Scope, SpecType, Step, ThingKind, UnknownSettings, Unreadable, Unsupported, Verb, reading,
 };
 use plumb_model::call::{Call, Ready, System};
 use plumb_model::read::{Pages, Read};
@@ -313,7 +313,7 @@ fn of_schema(full_name: &str) -> Option<Read> {
 }
 
 /// The schemas of listings of schemas, each with whether it carries this project's mark.
-fn schemas(scope: &Scope, told: &[Told]) -> Vec<(String, bool)> {
+fn schemas(scope: &Scope, told: &[AnsweredRead]) -> Vec<(String, bool)> {
     let listings = told.iter().filter(|told| told.read.call.path.ends_with("/schemas"));
     let rows = listings.flat_map(|told| unity::rows(told, "schemas")).flatten();
     rows.filter_map(|row| {
@@ -327,7 +327,7 @@ fn schemas(scope: &Scope, told: &[Told]) -> Vec<(String, bool)> {
 
 impl VolumesOfSchemas {
     /// The listings of the schemas that these listings show and that have to be looked into.
-    fn inside(scope: &Scope, told: &[Told], is_all: impl Fn(&str) -> bool) -> Vec<Read> {
+    fn inside(scope: &Scope, told: &[AnsweredRead], is_all: impl Fn(&str) -> bool) -> Vec<Read> {
         let wanted = schemas(scope, told).into_iter().filter(|(name, is_own)| {
             let catalog = name.split_once('.').map_or("", |(catalog, _)| catalog);
             !scope.named.contains(name) && (*is_own || is_all(catalog))
@@ -357,7 +357,7 @@ impl Nested for VolumesOfSchemas {
         reads
     }
 
-    fn then(&self, scope: &Scope, first: &[Told]) -> Vec<Read> {
+    fn then(&self, scope: &Scope, first: &[AnsweredRead]) -> Vec<Read> {
         let mut reads = Self::inside(scope, first, |catalog| scope.everywhere || scope.catalogs.contains(catalog));
         let known = Self::catalogs(scope);
         let new = unity::own_catalogs(first).into_iter().filter(|catalog| !known.contains(catalog.as_str()));
@@ -365,11 +365,11 @@ impl Nested for VolumesOfSchemas {
         reads
     }
 
-    fn last(&self, scope: &Scope, then: &[Told]) -> Vec<Read> {
+    fn last(&self, scope: &Scope, then: &[AnsweredRead]) -> Vec<Read> {
         Self::inside(scope, then, |_| true)
     }
 
-    fn parse(&self, scope: &Scope, first: &[Told], then: &[Told]) -> Vec<Result<Observed, Unreadable>> {
+    fn parse(&self, scope: &Scope, first: &[AnsweredRead], then: &[AnsweredRead]) -> Vec<Result<Observed, Unreadable>> {
         let mut all = Vec::new();
         for told in first.iter().chain(then) {
             let (catalog, schema) = (unity::asked(told, "catalog_name"), unity::asked(told, "schema_name"));
@@ -392,9 +392,9 @@ impl Nested for VolumesOfSchemas {
         all
     }
 
-    fn missing(&self, first: &[Told], then: &[Told]) -> Vec<NamedThing> {
+    fn missing(&self, first: &[AnsweredRead], then: &[AnsweredRead]) -> Vec<NamedThing> {
         let mut all = schema::missing_catalogs(first.iter().chain(then));
-        let gone = |told: &&Told| told.answer == Answered::Gone && told.read.call.path.ends_with("/volumes");
+        let gone = |told: &&AnsweredRead| told.answer == Answered::Gone && told.read.call.path.ends_with("/volumes");
         all.extend(first.iter().chain(then).filter(gone).map(|told| {
             let name = [unity::asked(told, "catalog_name"), unity::asked(told, "schema_name")].join(".");
             NamedThing::new(ThingKind::Schema, name)
