@@ -40,6 +40,7 @@ mod import;
 mod import_airflow;
 mod import_code;
 mod import_files;
+mod lakehouse;
 mod lease;
 mod log;
 mod months;

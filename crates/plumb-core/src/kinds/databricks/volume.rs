@@ -172,7 +172,8 @@ impl Kind for DatabricksVolume {
     }
     /// The path that code opens.
     fn derived(&self, spec: &Node) -> Vec<(&'static str, String)> {
-        whole(spec).into_iter().map(|full| ("path", folder(&full))).collect()
+        // A name may still be a reference, which has periods of its own.
+        names(spec).into_iter().map(|names| ("path", format!("/Volumes/{}", names.join("/")))).collect()
     }
 
     fn attributes(&self) -> &'static [(&'static str, &'static str)] {
@@ -299,9 +300,12 @@ impl Kind for DatabricksVolume {
 
 /// `main.sales.landing` of a manifest's names.
 fn whole(spec: &Node) -> Option<String> {
-    let parts: Option<Vec<&str>> =
-        NAMES.iter().map(|member| spec.get(member).and_then(Node::as_str).filter(|part| !part.is_empty())).collect();
-    parts.map(|parts| parts.join("."))
+    names(spec).map(|names| names.join("."))
+}
+
+/// The names of a manifest, where it has them all.
+fn names(spec: &Node) -> Option<Vec<&str>> {
+    NAMES.iter().map(|member| spec.get(member).and_then(Node::as_str).filter(|part| !part.is_empty())).collect()
 }
 
 /// Volumes are listed by schema, and which schemas there are by catalog.
