@@ -146,7 +146,6 @@ fn kinds() -> &'static [&'static dyn Kind] {
         },
         attributes: &[("path", "the folder of its files"), ("full_name", "its name with catalog and schema")],
         is_always_read: false,
-        ..NOTHING
     };
     static JOB: TestKind = NOTHING;
     static ALL: [&'static dyn Kind; 4] = [&JOB, &SCHEMA, &SCOPE, &VOLUME];
@@ -308,7 +307,9 @@ fn a_project_without_such_things_has_no_ties() {
 
 #[test]
 fn the_work_grows_with_the_manifests_and_their_names() {
-    let shapes: [(&str, &dyn Fn(usize, usize) -> String); 3] = [
+    /// A manifest by its number, of so many.
+    type Shape<'f> = &'f dyn Fn(usize, usize) -> String;
+    let shapes: [(&str, Shape<'_>); 3] = [
         ("a star", &|at, _| volume(&format!("v{at}"), "  texts: [/Volumes/main/sales/v0]\n")),
         ("a chain", &|at, _| volume(&format!("v{at}"), &format!("  texts: [/Volumes/main/sales/v{}]\n", at + 1))),
         ("a circle", &|at, count| {

@@ -75,10 +75,13 @@ pub struct ScopeMark {
     since: i64,
 }
 
+/// The pieces of one mark by their places: the text of each, and when it was written.
+type MarkPieces<'k> = BTreeMap<usize, (&'k str, i64)>;
+
 impl ScopeMark {
     /// The mark that the keys hold. What is no whole mark is none.
     pub fn read(keys: &[ListedKey]) -> ScopeMark {
-        let mut sets: BTreeMap<(u64, &str, usize), BTreeMap<usize, (&str, i64)>> = BTreeMap::new();
+        let mut sets: BTreeMap<(u64, &str, usize), MarkPieces<'_>> = BTreeMap::new();
         let mut newest = 0;
         for key in keys {
             let Some(piece) = MarkPiece::parse(&key.key) else { continue };
