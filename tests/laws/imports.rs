@@ -85,7 +85,9 @@ fn imported(kind: &'static dyn Kind, specs: Vec<Value>) {
         assert_eq!(before, None, "{address} is there twice");
     }
     let count = files.len();
-    let desired = world::try_load(&files).unwrap_or_else(|problems| panic!("{}: {problems}", kind.name()));
+    // A value that is base64 is a value as well where one may be any text.
+    let desired = world::load_with(&files, &|_| "aHVudGVyMi1vZi10aGUtc2VydmljZQ==".into())
+        .unwrap_or_else(|problems| panic!("{}: {problems}", kind.name()));
     assert_eq!(desired.resources.len(), count);
 }
 

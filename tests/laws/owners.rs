@@ -64,6 +64,8 @@ async fn a_failed_create_stops_only_what_depends_on_it() {
         .resources
         .iter()
         .filter(|r| !dependants(&desired, &r.address).is_empty() || r.address.name == "minimal")
+        // A scope is made without its mark, which stands in the names of keys: `crashes` has what becomes of it.
+        .filter(|r| !matches!(r.kind.mark(), MarkPlace::Words(_)))
         .map(|r| r.address.clone())
         .collect();
     assert!(addresses.len() > 8, "the fixtures refer to each other too rarely");

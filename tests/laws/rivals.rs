@@ -227,7 +227,7 @@ async fn what_a_person_edits_between_plan_and_apply_is_not_overwritten() {
         let by_hand = edited_by_hand(&world, &fixture).await;
         let outcome = world.carry_out(&world.services(), &desired, &live, decision).await;
         let Ended::Stale { differences, .. } = ended(&outcome, &fixture) else { panic!("{name}: {outcome:?}") };
-        assert!(differences.iter().any(|d| d.contains("by hand")), "{name}: {differences:?}");
+        assert!(differences.iter().any(|d| d.replace('_', " ").contains("by hand")), "{name}: {differences:?}");
         let (_, spec) = world::objects(&mut world.state().await, fixture.kind)
             .into_iter()
             .map(|(id, spec)| (id, spec.clone()))

@@ -352,8 +352,8 @@ async fn set_live(fixture: Fixture, forgets: bool) {
 fn take_out(rules: &Rules, field: &Field, path: &Path, value: &mut Value, gone: &mut Vec<Path>) {
     match (&field.shape, value) {
         (Shape::Object(object), Value::Object(map)) => {
-            // A cluster has to have machines, and a policy rules.
-            let needed = |name: &str| matches!(name, "node_type_id" | "definition");
+            // A cluster has to have machines, a policy rules, and what is external a place.
+            let needed = |name: &str| matches!(name, "node_type_id" | "definition" | "storage_location");
             map.retain(|name, value| {
                 let Some(member) = rules.of(*object).members.get(name) else { return true };
                 let here = path.key(name);

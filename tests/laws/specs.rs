@@ -74,6 +74,7 @@ impl Maker {
             _ => Vec::new(),
         };
         match types.iter().find(|t| **t != "null") {
+            Some(&"object") if schema["additionalProperties"] == false => Just(json!({})).boxed(),
             Some(&"object") => {
                 let entry = match &schema["additionalProperties"] {
                     entry @ Value::Object(_) => self.value(entry, "entry", depth + 1),

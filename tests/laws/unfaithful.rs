@@ -179,7 +179,13 @@ fn by_address(mut state: Value) -> BTreeMap<String, Vec<(String, Value)>> {
     let mut found: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
     for kind in kinds::objects() {
         for (id, spec) in world::objects(&mut state, *kind) {
-            let all = spec.clone();
+            let mut all = spec.clone();
+            // What goes on by itself, whoever asks.
+            if let (Value::Object(all), "DatabricksSqlWarehouse") = (&mut all, kind.name()) {
+                ["state", "num_clusters", "num_active_sessions", "health"]
+                    .iter()
+                    .for_each(|own| drop(all.remove(*own)));
+            }
             if let Some(mark) = kind.mark().take(spec) {
                 found.entry(mark.owner.address.to_string()).or_default().push((id, all));
             }

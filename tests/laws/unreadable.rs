@@ -37,7 +37,12 @@ fn breaks(kind: &dyn Kind, row: &Value) -> Vec<Break> {
     };
     at("", vec![json!(null), json!(5), json!("x"), json!(["x"]), json!({})]);
     let id = format!("/{}", edited::place(kind).1);
-    at(&id, vec![json!(null), json!(["x"]), json!(true), json!("")]);
+    let mut wrong_ids = vec![json!(["x"]), json!(true), json!("")];
+    // What is called by its names in turn needs no whole one.
+    if kind.title() != "full_name" {
+        wrong_ids.push(json!(null));
+    }
+    at(&id, wrong_ids);
     let spec = edited::spec_at(kind);
     if !spec.is_empty() {
         at(spec, vec![json!(null), json!(5), json!("x"), json!(["x"]), json!({})]);

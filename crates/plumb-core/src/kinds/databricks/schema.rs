@@ -107,7 +107,9 @@ const MANAGED_PROPERTY: &str = "unity.catalog.managed.";
 /// A live schema.
 pub(super) fn seen(schema: &Value) -> Result<Observed, Unreadable> {
     let own = unity::full_name(schema, &["catalog_name", "name"]);
-    let id = reading::text(schema, FULL_NAME).ok().flatten().map(str::to_owned).or(own).filter(|id| !id.is_empty());
+    let full =
+        reading::text(schema, FULL_NAME).map_err(|why| Unreadable::of(&DatabricksSchema, None, Some(schema), why))?;
+    let id = full.map(str::to_owned).or(own).filter(|id| !id.is_empty());
     let refuse = |why: String| Unreadable::of(&DatabricksSchema, id.as_deref(), Some(schema), why);
     let Some(id) = id.clone() else { return Err(refuse("it has no full_name".into())) };
     let mut spec = schema.clone();

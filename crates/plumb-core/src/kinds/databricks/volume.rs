@@ -105,7 +105,9 @@ const FOLDER: &str = "folder";
 
 fn seen(volume: &Value) -> Result<Observed, Unreadable> {
     let own = unity::full_name(volume, &NAMES);
-    let id = reading::text(volume, FULL_NAME).ok().flatten().map(str::to_owned).or(own).filter(|id| !id.is_empty());
+    let full =
+        reading::text(volume, FULL_NAME).map_err(|why| Unreadable::of(&DatabricksVolume, None, Some(volume), why))?;
+    let id = full.map(str::to_owned).or(own).filter(|id| !id.is_empty());
     let refuse = |why: String| Unreadable::of(&DatabricksVolume, id.as_deref(), Some(volume), why);
     let Some(id) = id.clone() else { return Err(refuse("it has no full_name".into())) };
     let mut spec = volume.clone();

@@ -149,6 +149,11 @@ fn delete(store: &mut Store, request: &Request, name: &str) -> Handled {
     Ok(json!({}))
 }
 
+/// Whether a member of `file_event_queue` is one of its kinds of queue (SDK, `FileEventQueue`).
+fn is_queue(name: &str) -> bool {
+    name.starts_with("managed_") || name.starts_with("provided_")
+}
+
 /// Looks at what a location says: its address, its credential, its queue. `own` is its name if it is there already.
 fn check(store: &Store, location: &mut Map<String, Value>, own: Option<&str>, call: &str) -> Result<(), ApiError> {
     let url = plain(location.get("url").and_then(Value::as_str).unwrap_or_default());
@@ -187,7 +192,8 @@ fn check(store: &Store, location: &mut Map<String, Value>, own: Option<&str>, ca
              credential."
         )));
     }
-    let queues = location.get("file_event_queue").and_then(Value::as_object).map_or(0, Map::len);
+    let queues = location.get("file_event_queue").and_then(Value::as_object);
+    let queues = queues.map_or(0, |queue| queue.keys().filter(|name| is_queue(name)).count());
     if queues > 1 {
         return Err(ApiError::invalid(format!("{call} file_event_queue must have exactly one kind of queue.")));
     }
@@ -205,7 +211,7 @@ fn filled(location: &mut Map<String, Value>) {
     location.insert("effective_enable_file_events".to_owned(), json!(is_on));
     let name = location.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(queue) = location.get_mut("file_event_queue").and_then(Value::as_object_mut) {
-        for one in queue.values_mut().filter(|one| one.is_object()) {
+        for (_, one) in queue.iter_mut().filter(|(name, one)| is_queue(name) && one.is_object()) {
             one["managed_resource_id"] = json!(name);
         }
     }
