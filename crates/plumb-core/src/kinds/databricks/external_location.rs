@@ -71,8 +71,8 @@ pub struct ExternalLocationSpec {
     /// Whether Unity Catalog takes the location without trying the credential on the address.
     #[schemars(extend("x-plumb" = {"write_only": true, "why": "databricks/cli external_location.go: an input that no answer has"}))]
     pub skip_validation: Option<bool>,
-    /// The address: `s3://BUCKET/PATH`, `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`, `gs://BUCKET/PATH` or
-    /// `r2://BUCKET@ACCOUNT.r2.cloudflarestorage.com/PATH`. No other location may be within it or around it.
+    /// The address: `s3://BUCKET/PATH`, `abfss://CONTAINER@HOST/PATH`, `gs://BUCKET/PATH` or
+    /// `r2://BUCKET@HOST/PATH`. No other location may be within it or around it.
     #[schemars(extend("x-plumb" = {"why": "databricks-sdk-py ExternalLocationsAPI.update takes it, and Terraform provider resource_external_location.go changes it in place; the service refuses it while tables or volumes are below the old one"}))]
     pub url: String,
 
