@@ -40,7 +40,9 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     manifests/jobs/bau-nightly-load.yaml
     manifests/jobs/etl.yaml
     --- stderr
-    read 5 objects with 4 requests in <time>
+    read 7 objects with 13 requests in <time>
+    Not imported, for it is the platform's own: schema main.default (a catalog is made with it).
+    Not imported, for it is the platform's own: schema main.information_schema (every catalog has one, of views that describe it).
     5 manifests written. `plumb plan` shows them as adopted.
     --- exit 0
     ");
@@ -174,7 +176,9 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     // A second time, before any apply.
     shows!(world.plumb("import --all"), @"
     --- stderr
-    read 5 objects with 4 requests in <time>
+    read 7 objects with 13 requests in <time>
+    Not imported, for it is the platform's own: schema main.default (a catalog is made with it).
+    Not imported, for it is the platform's own: schema main.information_schema (every catalog has one, of views that describe it).
     Nothing to import: all 5 objects have a manifest here already.
     --- exit 0
     ");
@@ -182,7 +186,9 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     world.plumb("plan --detailed-exitcode").code(0);
     shows!(world.plumb("import --all"), @"
     --- stderr
-    read 5 objects with 4 requests in <time>
+    read 7 objects with 13 requests in <time>
+    Not imported, for it is the platform's own: schema main.default (a catalog is made with it).
+    Not imported, for it is the platform's own: schema main.information_schema (every catalog has one, of views that describe it).
     Nothing to import: all 5 objects have a manifest here already.
     --- exit 0
     ");
@@ -196,7 +202,9 @@ fn everything_is_imported_and_taken_over_without_a_change() {
     }
     shows!(world.plumb("import --all"), @"
     --- stderr
-    read 5 objects with 4 requests in <time>
+    read 7 objects with 13 requests in <time>
+    Not imported, for it is the platform's own: schema main.default (a catalog is made with it).
+    Not imported, for it is the platform's own: schema main.information_schema (every catalog has one, of views that describe it).
     Nothing to import: all 5 objects belong to projects.
     --- exit 0
     ");
@@ -266,7 +274,7 @@ fn what_cannot_be_imported_is_said() {
     shows!(world.plumb("import dashboard 1"), @"
     --- stderr
     error: no kind is called `dashboard`
-    hint: there are: AirflowConnection (Airflow connection), AirflowDag (DAG), AirflowPool (Airflow pool), AirflowVariable (Airflow variable), DatabricksCluster (cluster), DatabricksClusterPolicy (cluster policy), DatabricksInstancePool (instance pool), DatabricksJob (job)
+    hint: there are: AirflowConnection (Airflow connection), AirflowDag (DAG), AirflowPool (Airflow pool), AirflowVariable (Airflow variable), DatabricksCluster (cluster), DatabricksClusterPolicy (cluster policy), DatabricksExternalLocation (external location), DatabricksInstancePool (instance pool), DatabricksJob (job), DatabricksPipeline (pipeline), DatabricksSchema (schema), DatabricksSecretScope (secret scope), DatabricksSqlWarehouse (SQL warehouse), DatabricksVolume (volume)
     --- exit 64
     ");
     shows!(world.plumb("import"), @"

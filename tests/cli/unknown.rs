@@ -33,7 +33,9 @@ fn what_no_manifest_can_say_is_imported_by_name_and_kept() {
     manifests/jobs/etl.yaml
     manifests/jobs/report.yaml
     --- stderr
-    read 2 objects with 4 requests in <time>
+    read 4 objects with 13 requests in <time>
+    Not imported, for it is the platform's own: schema main.default (a catalog is made with it).
+    Not imported, for it is the platform's own: schema main.information_schema (every catalog has one, of views that describe it).
     2 manifests written. `plumb plan` shows them as adopted.
     warning: future_policy_id: a setting that plumb does not know, kept on 2 jobs
     warning: DatabricksJob/etl: 1 setting that plumb does not know is kept: trigger.future_event

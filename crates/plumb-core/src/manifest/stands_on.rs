@@ -70,7 +70,7 @@ fn texts(node: &Node, hear: &mut dyn FnMut(&str, Span)) {
 }
 
 /// The places of the manifests that one names in some way.
-type NamesOf<'f> = &'f dyn Fn(&Resource) -> Vec<usize>;
+type TiesOf<'f> = &'f dyn Fn(&Resource) -> Vec<usize>;
 
 /// Has resources refer to what they stand on by names. `derived` are those of which each has a path or a name by reference. Answers
 /// how many steps it took.
@@ -100,7 +100,7 @@ pub(super) fn link(resources: &mut [Resource], derived: &BTreeMap<Address, BTree
         let named = named_by(resource).into_iter();
         named.filter_map(|(thing, ..)| provided.things.around(&provided.named(thing)).first().map(|at| **at)).collect()
     };
-    let stages: [NamesOf<'_>; 2] = [&needs, &texts];
+    let stages: [TiesOf<'_>; 2] = [&needs, &texts];
     for stage in stages {
         let mut wanted: Vec<(usize, usize)> = Vec::new();
         for (at, resource) in resources.iter().enumerate() {
