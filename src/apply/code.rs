@@ -408,13 +408,8 @@ impl Act {
             return Ok(vec!["it is used again: it is no longer noted that nothing names it".to_owned()]);
         }
         let services = &self.shared.services;
-        let all = plumb_core::kinds::objects().iter().copied();
-        let has =
-            |kind: &dyn plumb_core::kinds::Kind| self.shared.specs.keys().any(|address| address.kind == kind.name());
-        let is_read = |kind: &&dyn plumb_core::kinds::Kind| {
-            kind.system() == System::Databricks && (kind.is_always_read() || has(*kind))
-        };
-        let kinds: Vec<&'static dyn plumb_core::kinds::Kind> = all.filter(is_read).collect();
+        let all = self.shared.kinds.iter().copied();
+        let kinds: Vec<_> = all.filter(|kind| kind.system() == System::Databricks).collect();
         let unread = |why: String| Stopped::unsent(format!("nothing was deleted: what names it cannot be read: {why}"));
         let (live, refused) = observe::listed(services, &kinds, &self.shared.scopes, &UnwatchedRead)
             .await

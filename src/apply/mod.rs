@@ -123,6 +123,8 @@ struct Shared {
     hider: Hider,
     /// The specs of the manifests: which details to read again.
     specs: BTreeMap<Address, KeptSpec>,
+    /// The kinds whose objects are read.
+    kinds: Vec<&'static dyn Kind>,
     /// Where the kinds' objects are looked for.
     scopes: Scopes,
     /// What the kinds noted of the live objects.
@@ -224,6 +226,7 @@ pub async fn apply(
         waits,
         hider: decision.vault.hider(),
         specs: desired.resources.iter().map(|r| (r.address.clone(), r.spec.clone())).collect(),
+        kinds: plumb_core::kinds::objects().iter().copied().filter(|kind| desired.reads(*kind)).collect(),
         scopes: Scopes::of(desired),
         facts,
         contents,

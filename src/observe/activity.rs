@@ -4,7 +4,7 @@
 //! listing has nobody knows beforehand: as many are read as there are objects to ask about, so that no more than twice the
 //! fewest requests are sent.
 
-use super::read_each;
+use super::{read_each, refusal};
 use crate::services::{PageReader, Services};
 use plumb_core::kinds::Kind;
 use plumb_core::plan::{Action, Live, Plan};
@@ -34,7 +34,7 @@ pub async fn activity(services: &Services, live: &mut Live, plan: &Plan) {
         }
     }
     let reads: Vec<Read> = singly.iter().map(|one| one.read.clone()).collect();
-    let answers = match read_each(services, reads, &|_| true).await {
+    let answers = match read_each(services, reads, &|pages| Ok(pages.map_err(refusal))).await {
         Ok(answers) => answers,
         Err(fault) => singly.iter().map(|_| Err(fault.to_string())).collect(),
     };

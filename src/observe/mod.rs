@@ -36,7 +36,7 @@ use plumb_core::manifest::Desired;
 use plumb_core::plan::{Live, LiveObject, Selection};
 use plumb_model::address::Address;
 use plumb_model::call::{ServiceError, System};
-use plumb_model::read::Read;
+use plumb_model::read::{Pages, Read};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -251,16 +251,21 @@ pub fn carriers<'a>(live: &'a Live, desired: &Desired) -> BTreeMap<Address, Vec<
 /// Carries out reads, several at the same time, and answers in the given order. What a service refuses to show is an
 /// answer; anything else that fails fails them all.
 async fn read_all(services: &Services, reads: Vec<Read>) -> Result<Vec<Details>, ServiceError> {
-    read_each(services, reads, &is_refused).await
+    read_each(services, reads, &|pages| match pages {
+        Ok(pages) => Ok(Ok(pages)),
+        Err(fault) if is_refused(&fault) => Ok(Err(refusal(fault))),
+        Err(fault) => Err(fault),
+    })
+    .await
 }
 
-/// The same, where it is said which failures are answers.
-async fn read_each(
+/// The same, where it is said what an answer is: of what is none, the first one fails them all.
+async fn read_each<T>(
     services: &Services,
     reads: Vec<Read>,
-    is_answer: &(dyn Fn(&ServiceError) -> bool + Sync),
-) -> Result<Vec<Details>, ServiceError> {
-    let mut answers: Vec<Option<Details>> = Vec::new();
+    answer: &(dyn Fn(Result<Pages, ServiceError>) -> Result<T, ServiceError> + Sync),
+) -> Result<Vec<T>, ServiceError> {
+    let mut answers: Vec<Option<T>> = Vec::new();
     answers.resize_with(reads.len(), || None);
     let mut running = JoinSet::new();
     let mut left = reads.into_iter().enumerate();
@@ -273,11 +278,7 @@ async fn read_each(
         }
         let Some(done) = running.join_next().await else { break };
         let (index, pages) = joined(done)?;
-        answers[index] = Some(match pages {
-            Ok(pages) => Ok(pages),
-            Err(fault) if is_answer(&fault) => Err(refusal(fault)),
-            Err(fault) => return Err(fault),
-        });
+        answers[index] = Some(answer(pages)?);
     }
     Ok(answers.into_iter().flatten().collect())
 }

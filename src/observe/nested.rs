@@ -3,12 +3,11 @@
 //! Requests grow with the places that are looked into: one for each page of each. What a service refuses to show is an answer,
 //! anything else that fails fails the listing.
 
-use super::{WIDTH, is_refused, joined, refusal};
-use crate::services::{self, Services};
+use super::{is_refused, read_each, refusal};
+use crate::services::Services;
 use plumb_core::kinds::{Answered, AnsweredRead, Kind, NamedThing, Nested, Observed, Scope, Unreadable};
 use plumb_model::call::ServiceError;
 use plumb_model::read::Read;
-use tokio::task::JoinSet;
 
 /// What a listing in two stages found.
 pub(super) struct NestedListing {
@@ -32,31 +31,14 @@ pub(super) async fn list(
     Ok(NestedListing { objects, missing: listing.missing(&first, &then) })
 }
 
-/// Carries out the reads of a stage, several at the same time, and answers in the given order.
+/// Carries out the reads of a stage.
 async fn ask(services: &Services, reads: Vec<Read>) -> Result<Vec<AnsweredRead>, ServiceError> {
-    let mut told: Vec<Option<AnsweredRead>> = Vec::new();
-    told.resize_with(reads.len(), || None);
-    let mut running = JoinSet::new();
-    let mut left = reads.into_iter().enumerate();
-    loop {
-        while running.len() < WIDTH
-            && let Some((index, read)) = left.next()
-        {
-            let service = services.for_system(read.call.system)?;
-            running.spawn(async move {
-                let pages = services::read(&*service, &read).await;
-                (index, read, pages)
-            });
-        }
-        let Some(done) = running.join_next().await else { break };
-        let (index, read, pages) = joined(done)?;
-        let answer = match pages {
-            Ok(pages) => Answered::Pages(pages),
-            Err(fault) if fault.is_gone() => Answered::Gone,
-            Err(fault) if is_refused(&fault) => Answered::Refused(refusal(fault)),
-            Err(fault) => return Err(fault),
-        };
-        told[index] = Some(AnsweredRead { read, answer });
-    }
-    Ok(told.into_iter().flatten().collect())
+    let answers = read_each(services, reads.clone(), &|pages| match pages {
+        Ok(pages) => Ok(Answered::Pages(pages)),
+        Err(fault) if fault.is_gone() => Ok(Answered::Gone),
+        Err(fault) if is_refused(&fault) => Ok(Answered::Refused(refusal(fault))),
+        Err(fault) => Err(fault),
+    });
+    let told = reads.into_iter().zip(answers.await?);
+    Ok(told.map(|(read, answer)| AnsweredRead { read, answer }).collect())
 }

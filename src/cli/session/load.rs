@@ -165,15 +165,9 @@ impl Project {
         ask(&History { repo, paths: &self.paths(), load: &load })
     }
 
-    /// The kinds that the project manages and that a plan reads: of those that are not always read, the ones that manifests
-    /// have or had, or that `spec.kinds` names.
+    /// The kinds that the project manages and that a plan reads: [`Desired::reads`].
     pub fn kinds(&self) -> Vec<&'static dyn Kind> {
-        let is_named = self.desired.project.kinds.is_some();
-        let has = |kind: &dyn Kind| {
-            let once = self.desired.once.of(kind).is_some();
-            once || self.desired.resources.iter().any(|r| r.address.kind == kind.name())
-        };
-        self.all_kinds().into_iter().filter(|kind| is_named || kind.is_always_read() || has(*kind)).collect()
+        self.all_kinds().into_iter().filter(|kind| self.desired.reads(*kind)).collect()
     }
 
     /// Learns from git where there once were manifests of kinds that are not always read: what the last of them made is found so.

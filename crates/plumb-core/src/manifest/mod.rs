@@ -131,6 +131,14 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Whether a kind's objects are read for a plan. One that is not always read is where a manifest has or had any, or
+    /// `spec.kinds` names it.
+    pub fn reads(&self, kind: &dyn Kind) -> bool {
+        let is_named = || self.project.kinds.iter().flatten().any(|name| name == kind.name());
+        let has = || self.resources.iter().any(|resource| resource.address.kind == kind.name());
+        kind.is_always_read() || is_named() || self.once.of(kind).is_some() || has()
+    }
+
     /// The target's part of a mark. In development mode it names the developer too: everybody has objects of their own.
     pub fn mark_target(&self) -> String {
         self.target.mark_name(self.developer.as_deref())
