@@ -1,6 +1,6 @@
 //! Signing in: a token of Airflow 3 for a password, kept and renewed; Airflow 2 takes the password with every request.
 
-use super::config::{AirflowConfig, Credentials};
+use super::config::{AirflowApi, AirflowConfig, Credentials};
 use super::errors;
 use crate::services::{
     http::{self, Broken},
@@ -30,6 +30,14 @@ pub(super) struct AirflowAuth {
     held: Mutex<Option<AirflowToken>>,
 }
 
+/// What a request says of who sends it: one header.
+#[derive(Clone, Debug)]
+pub(super) struct SignIn {
+    /// `Authorization`.
+    pub header: &'static str,
+    pub value: Secret,
+}
+
 #[derive(Clone)]
 struct AirflowToken {
     header: Secret,
@@ -49,19 +57,20 @@ impl AirflowAuth {
         AirflowAuth { config, client, redactor, policy, held: Mutex::default() }
     }
 
-    /// The header of the next request to the REST API of Airflow 2.
-    pub fn plain(&self) -> Secret {
-        Secret::new(match &self.config.credentials {
-            Credentials::Password { username, password } => {
-                format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose())))
+    /// Who the next request is from. Airflow 3 wants a token for a password, Airflow 2 takes the password.
+    pub async fn sign_in(&self, api: AirflowApi) -> Result<SignIn, String> {
+        let value = match &self.config.credentials {
+            Credentials::Password { username, password } if api == AirflowApi::V1 => {
+                Secret::new(format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose()))))
             }
-            Credentials::Token(token) => format!("Bearer {}", token.expose()),
-        })
+            Credentials::Password { username, password } => self.token_for(username, password).await?,
+            Credentials::Token(token) => Secret::new(format!("Bearer {}", token.expose())),
+        };
+        Ok(SignIn { header: "Authorization", value })
     }
 
-    /// The header of the next request to the REST API of Airflow 3. One renewal at a time: the others wait for it.
-    pub async fn token(&self) -> Result<Secret, String> {
-        let Credentials::Password { username, password } = &self.config.credentials else { return Ok(self.plain()) };
+    /// The token for a password, kept until it is about to expire. One renewal at a time: the others wait for it.
+    async fn token_for(&self, username: &str, password: &Secret) -> Result<Secret, String> {
         let mut held = self.held.lock().await;
         if let Some(token) = held.as_ref().filter(|t| t.renew.is_none_or(|time| Instant::now() < time)) {
             return Ok(token.header.clone());
@@ -73,13 +82,13 @@ impl AirflowAuth {
     }
 
     /// Forgets a token that the server refused. Says whether another one can be had.
-    pub async fn refused(&self, header: &Secret) -> bool {
+    pub async fn refused(&self, sign_in: &SignIn) -> bool {
         let mut held = self.held.lock().await;
         // Another task may have renewed it meanwhile.
-        if held.as_ref().is_some_and(|token| token.header == *header) {
+        if held.as_ref().is_some_and(|token| token.header == sign_in.value) {
             *held = None;
         }
-        header.expose().starts_with("Bearer ") && matches!(self.config.credentials, Credentials::Password { .. })
+        sign_in.value.expose().starts_with("Bearer ") && matches!(self.config.credentials, Credentials::Password { .. })
     }
 
     /// Asks for a token. Asking twice does no harm, so passing troubles are waited out.

@@ -15,9 +15,9 @@ use super::{
     http, random,
     rate_limiter::{RateLimiter, RequestOutcome},
     retry::{self, Attempts, Policy, Retry},
-    secret::{Redactor, Secret},
+    secret::Redactor,
 };
-use auth::AirflowAuth;
+use auth::{AirflowAuth, SignIn};
 use jiff::Timestamp;
 use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
 use plumb_model::limits::Pace;
@@ -174,10 +174,9 @@ impl Airflow {
         let mut attempts = Attempts::default();
         loop {
             // Signing in has its own patience; its failure is not repeated here.
-            let header = match api {
+            let sign_in = match api {
                 None => None,
-                Some(AirflowApi::V1) => Some(self.auth.plain()),
-                Some(_) => Some(self.auth.token().await.map_err(|e| not_sent(self.redactor.clean(&e)))?),
+                Some(api) => Some(self.auth.sign_in(api).await.map_err(|e| not_sent(self.redactor.clean(&e)))?),
             };
             let alone = match call.method {
                 Method::Get => None,
@@ -185,7 +184,7 @@ impl Airflow {
             };
             let pass = self.pace.enter(call).await;
             let began = *began.get_or_insert_with(Instant::now);
-            let mut failed = match self.attempt(call, attempt, url.clone(), header.as_ref()).await {
+            let mut failed = match self.attempt(call, attempt, url.clone(), sign_in.as_ref()).await {
                 Ok(answer) => {
                     pass.leave(RequestOutcome::Well);
                     return Ok(answer);
@@ -196,8 +195,8 @@ impl Airflow {
             // The place is free while this call waits.
             pass.leave(failed.went);
             drop(alone);
-            if let (true, Some(header)) = (failed.signed_out, &header) {
-                if !renewed && self.auth.refused(header).await {
+            if let (true, Some(sign_in)) = (failed.signed_out, &sign_in) {
+                if !renewed && self.auth.refused(sign_in).await {
                     renewed = true;
                     continue;
                 }
@@ -241,14 +240,14 @@ impl Airflow {
         call: &Call,
         attempt: u32,
         url: reqwest::Url,
-        header: Option<&Secret>,
+        sign_in: Option<&SignIn>,
     ) -> Result<Answer, Box<FailedAttempt>> {
         let line = call.line();
         let method = http::method(call.method);
         let mut request = self.client.request(method, url).header("Accept", "application/json");
-        if let Some(header) = header {
-            let header = http::authorization(header.expose()).map_err(|broken| FailedAttempt::broken(&line, broken))?;
-            request = request.header("Authorization", header);
+        if let Some(SignIn { header, value }) = sign_in {
+            let value = http::authorization(value.expose()).map_err(|broken| FailedAttempt::broken(&line, broken))?;
+            request = request.header(*header, value);
         }
         if let Some(body) = &call.body {
             request = request.json(body);
