@@ -115,6 +115,8 @@ fn what_a_job_stands_on_is_made_before_it_and_goes_behind_it() {
             "delete lake after a-report"
         ]
     );
+    // Its own secrets go with it; what is in no way empty is not said to be.
+    world.plumb("plan").says("no secret of others is in it");
     world.sandbox.requests();
     world.plumb("apply --yes --override max-deletes --override max-change-percent").code(0);
     let writes = world.sandbox.writes();

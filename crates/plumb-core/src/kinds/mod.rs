@@ -337,6 +337,10 @@ pub trait Kind: Send + Sync + 'static {
     fn contained(&self, _seen: &Observed, _pages: &[Details]) -> Result<Vec<Contained>, String> {
         Ok(Vec::new())
     }
+    /// What a plan says of a delete that destroys nothing of it: what [`Kind::contained`] counts is not there.
+    fn is_empty_says(&self) -> &'static str {
+        "it is empty"
+    }
     /// What others may refer to besides the fields that the manifest sets, by name: a volume's `path`. The values may hold
     /// references of the spec.
     fn derived(&self, _spec: &Node) -> Vec<(&'static str, String)> {

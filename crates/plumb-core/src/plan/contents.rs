@@ -324,7 +324,7 @@ impl ForcedDelete {
         let after: Vec<Address> =
             first.filter_map(|thing| addresses.get(&(thing.kind?, thing.id.as_str()))).map(|a| (*a).clone()).collect();
         let says = match (left.is_empty(), after.is_empty()) {
-            (true, true) => "it is empty".to_owned(),
+            (true, true) => holder.kind.is_empty_says().to_owned(),
             (true, false) => "it is empty once what it holds is deleted".to_owned(),
             (false, _) => format!("destroys {}", in_words(&left, *is_more)),
         };

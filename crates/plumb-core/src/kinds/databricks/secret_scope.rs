@@ -472,6 +472,10 @@ impl Kind for DatabricksSecretScope {
         if is_in_vault(&seen.spec) { Vec::new() } else { vec![keys_of(&seen.id)] }
     }
 
+    fn is_empty_says(&self) -> &'static str {
+        "no secret of others is in it"
+    }
+
     /// What plumb wrote is in the manifest's environment still, or nobody wants it; a delete of it loses nothing that
     /// anybody else put there. So only what others wrote counts, under keys of theirs or over a secret of plumb's.
     fn contained(&self, seen: &Observed, pages: &[Details]) -> Result<Vec<Contained>, String> {
