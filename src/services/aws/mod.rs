@@ -12,10 +12,12 @@ pub use profile::Files;
 use super::http::ClientError;
 use super::secret::{Redactor, Secret};
 use http::request::Parts;
+use plumb_model::call::Method;
 use plumb_model::text::is_loopback;
 use profile::CredentialSource;
 use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::{Context, ProvideCredentialDyn, SignRequest, SigningCredential};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -43,6 +45,19 @@ pub struct Endpoint {
     pub url: String,
     /// The variable that named it.
     pub from: &'static str,
+}
+
+/// A request, before it is signed.
+pub(crate) struct SignedRequest<'a> {
+    /// The signing name.
+    pub service: &'a str,
+    pub region: &'a str,
+    pub method: Method,
+    pub url: &'a str,
+    /// The address as the signature has it: most services encode the path once more.
+    pub signed_url: &'a str,
+    pub headers: &'a [(&'static str, String)],
+    pub body: Vec<u8>,
 }
 
 /// An identity at AWS that signs requests. Clones share the credentials.
@@ -128,6 +143,28 @@ impl Aws {
         let signer = RequestSigner::new(service, region);
         let signed = signer.sign_request(&self.context, request, Some(&credential), None).await;
         signed.map_err(|e| self.redactor.clean(&format!("the request cannot be signed: {e}")))
+    }
+
+    /// A request with its body, signed and ready to be sent by this client.
+    pub(crate) async fn signed(
+        &self,
+        client: &reqwest::Client,
+        request: SignedRequest<'_>,
+    ) -> Result<reqwest::RequestBuilder, String> {
+        let SignedRequest { service, region, method, url, signed_url, headers, body } = request;
+        // What an address means must not change on the way: it is signed as it stands here.
+        if reqwest::Url::parse(url).map_err(|e| e.to_string())?.as_str() != url {
+            return Err(format!("the address {url} means another one"));
+        }
+        let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut request = http::Request::builder().method(method.name()).uri(signed_url);
+        request = request.header("x-amz-content-sha256", digest);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let (mut head, ()) = request.body(()).map_err(|e| e.to_string())?.into_parts();
+        self.sign(service, region, &mut head).await?;
+        Ok(client.request(head.method, url).headers(head.headers).body(body))
     }
 
     async fn credential(&self) -> Result<Credential, String> {

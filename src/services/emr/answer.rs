@@ -1,4 +1,4 @@
-//! What EMR, EMR Serverless and STS answer. Pure.
+//! What EMR, EMR Serverless and STS answer, and other services of AWS that speak JSON. Pure.
 //!
 //! Facts: the code of an error is `__type` in the body or the header `x-amzn-errortype` (AWS JSON protocol), or an element
 //! `Code` where IAM answers in front of the service; throttling is in no model of the services, `Rate exceeded` comes as
@@ -39,7 +39,7 @@ const FAILED: [&str; 4] = ["InternalServerException", "InternalServerError", "In
 
 /// An answer that is no success.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct EmrError {
+pub(crate) struct EmrError {
     /// The status that goes with the code: throttling counts as 429, a service that failed as 503, and what is not there
     /// as 404, whatever it says.
     pub status: u16,
@@ -69,7 +69,7 @@ struct XmlError {
 }
 
 /// Reads a refusal.
-pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> EmrError {
+pub(crate) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> EmrError {
     let (code, message, own) = said(status, headers, body);
     let status = match code.as_str() {
         code if THROTTLED.contains(&code) => 429,
@@ -118,7 +118,7 @@ fn said(status: u16, headers: &HeaderMap, body: &[u8]) -> (String, String, bool)
 }
 
 /// The service's id of a request.
-pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     header(headers, "x-amzn-requestid").map(str::to_owned)
 }
 
@@ -157,12 +157,12 @@ fn caller(body: &[u8]) -> Result<Value, String> {
 
 impl EmrError {
     /// Whether the credentials have had their time.
-    pub(super) fn is_expired(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         matches!(self.code.as_str(), "ExpiredToken" | "ExpiredTokenException" | "RequestExpired")
     }
 
     /// What can be done about it; `action` is the permission that the request needs.
-    pub(super) fn remedy(&self, action: &str) -> Option<String> {
+    pub(crate) fn remedy(&self, action: &str) -> Option<String> {
         Some(match self.code.as_str() {
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
                 format!("it takes the permission {action}")

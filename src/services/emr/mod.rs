@@ -5,10 +5,10 @@
 //! `/pricing/GetProducts` (JSON 1.1; what nodes cost).
 //! Where the target names an account, nothing is sent to EMR before STS has said that the credentials are of that account.
 
-mod answer;
+pub(super) mod answer;
 mod protocol;
 
-use super::aws::{self, Aws, AwsError, Endpoint};
+use super::aws::{self, Aws, AwsError, Endpoint, SignedRequest};
 use super::http::{self as web, Broken};
 use super::rate_limiter::{RateLimiter, RequestOutcome};
 use super::retry::{self, Attempts, Policy, Retry};
@@ -19,7 +19,6 @@ use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, Sy
 use plumb_model::limits::Pace;
 use protocol::{EmrApi, Wire};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -217,20 +216,16 @@ impl Emr {
             None => format!("https://{}.{}", wire.api.host(&self.region), aws::domain(&self.region)),
         };
         let url = format!("{base}{}", wire.target);
-        // What an address means must not change on the way: it is signed as it stands here.
-        if reqwest::Url::parse(&url).map_err(|e| unsent(e.to_string()))?.as_str() != url {
-            return Err(unsent(format!("the address {url} means another one")));
-        }
-        let digest: String = Sha256::digest(&wire.body).iter().map(|byte| format!("{byte:02x}")).collect();
-        let signed = format!("{base}{}", protocol::signed_target(&wire.target));
-        let mut request = http::Request::builder().method(wire.method.name()).uri(&signed);
-        request = request.header("x-amz-content-sha256", digest);
-        for (name, value) in &wire.headers {
-            request = request.header(*name, value);
-        }
-        let (mut head, ()) = request.body(()).map_err(|e| unsent(e.to_string()))?.into_parts();
-        self.aws.sign(wire.api.signing_name(), wire.api.region(&self.region), &mut head).await.map_err(unsent)?;
-        let request = to.client.request(head.method, &url).headers(head.headers).body(wire.body.clone());
+        let signed = SignedRequest {
+            service: wire.api.signing_name(),
+            region: wire.api.region(&self.region),
+            method: wire.method,
+            url: &url,
+            signed_url: &format!("{base}{}", protocol::signed_target(&wire.target)),
+            headers: &wire.headers,
+            body: wire.body.clone(),
+        };
+        let request = self.aws.signed(&to.client, signed).await.map_err(unsent)?;
         self.requests.add_one();
         let broken = |broken: Broken| {
             let (line, why) = (call.line(), self.aws.redactor().clean(&format!("{}: {}", self.place(to), broken.why)));
