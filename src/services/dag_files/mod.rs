@@ -9,6 +9,7 @@ mod s3;
 
 use super::Requests;
 use super::aws::{Aws, AwsError, Env, Files};
+use super::s3::S3Client;
 use folder::Folder;
 use plumb_core::kinds::airflow::destination::{Destination, Unusable};
 use plumb_core::kinds::airflow::python;
@@ -108,6 +109,17 @@ impl DagFiles {
                 Ok(DagFiles { place: Some(Arc::new(bucket)), requests })
             }
         }
+    }
+
+    /// The files of a bucket that has to be in this region: `why` says what would go wrong elsewhere.
+    pub fn only_in(aws: Aws, place: &str, region: &str, why: String) -> Result<Self, OpenError> {
+        let Destination::S3 { bucket, prefix } = Destination::read(place)? else {
+            let (what, fix) = (format!("`{place}` is no bucket"), "set `airflow.dags`".to_owned());
+            return Err(Unusable { what, fix }.into());
+        };
+        let requests = Requests::default();
+        let s3 = S3Client::new(aws, bucket, prefix, "the MWAA environment", requests.clone())?;
+        Ok(DagFiles { place: Some(Arc::new(Bucket::of(s3.only_in(region, why)))), requests })
     }
 
     /// How many requests have been sent, repetitions included. A folder needs none.

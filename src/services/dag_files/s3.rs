@@ -31,7 +31,12 @@ struct Inner {
 impl Bucket {
     pub(super) fn new(aws: Aws, bucket: String, prefix: String, requests: Requests) -> Result<Self, AwsError> {
         let s3 = S3Client::new(aws, bucket, prefix, "`airflow.dags` of the target", requests)?;
-        Ok(Bucket(Arc::new(Inner { s3, conditional: AtomicBool::new(true), texts: Mutex::default() })))
+        Ok(Self::of(s3))
+    }
+
+    /// The bucket that `s3` reaches.
+    pub(super) fn of(s3: S3Client) -> Self {
+        Bucket(Arc::new(Inner { s3, conditional: AtomicBool::new(true), texts: Mutex::default() }))
     }
 }
 

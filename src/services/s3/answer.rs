@@ -136,6 +136,13 @@ impl S3Error {
             || matches!(self.code.as_str(), "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
     }
 
+    /// The same refusal, of a bucket that may not be elsewhere: nobody follows it there.
+    pub(super) fn of_another_region(self, bucket: &str, why: &str) -> Self {
+        let place = self.region.as_deref().map_or("in another region".to_owned(), |region| format!("in {region}"));
+        let message = format!("the bucket `{bucket}` is {place}, and {why}");
+        S3Error { status: 400, code: "BucketInAnotherRegion".to_owned(), message, region: None, ..self }
+    }
+
     /// What can be done about it; `action` is the permission that the request needs, `on` what it is needed for, `named_in`
     /// where the bucket is named.
     pub(super) fn remedy(&self, bucket: &str, action: &str, on: &str, named_in: &str) -> Option<String> {
@@ -218,5 +225,15 @@ mod tests {
         // What a proxy says of a path that it does not know is no word of S3 about an object.
         let page = refusal(404, &HeaderMap::new(), b"<html><title>404 Not Found</title></html>", Timestamp::UNIX_EPOCH);
         assert!(!page.is_missing() && !page.message.is_empty(), "{page:?}");
+    }
+
+    #[test]
+    fn a_bucket_that_may_not_be_elsewhere_is_not_followed_there() {
+        let headers = HeaderMap::from_iter([("x-amz-bucket-region".parse().unwrap(), "eu-west-1".parse().unwrap())]);
+        let moved = refusal(301, &headers, b"<Error><Code>PermanentRedirect</Code></Error>", Timestamp::now());
+        assert!(moved.is_elsewhere());
+        let refused = moved.of_another_region("acme-dags", "MWAA reads its own region");
+        assert_eq!(refused.message, "the bucket `acme-dags` is in eu-west-1, and MWAA reads its own region");
+        assert_eq!((refused.is_elsewhere(), refused.region), (false, None));
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct S3Client {
     /// Where the bucket is named, for messages: `airflow.dags` of the target.
     named_in: &'static str,
     endpoint: Option<Endpoint>,
+    /// Why it may be in no other region, where that is so.
+    only_here: Option<String>,
     /// Where the bucket is, as far as is known.
     region: Mutex<String>,
     pace: RateLimiter,
@@ -103,7 +105,15 @@ impl S3Client {
         let client = web::client(endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url)))?;
         let region = Mutex::new(aws.region().unwrap_or(ANY_REGION).to_owned());
         let (pace, policy) = (RateLimiter::new(Pace::None), Policy::default());
-        Ok(S3Client { aws, client, bucket, prefix, named_in, endpoint, region, pace, policy, requests })
+        let only_here = None;
+        Ok(S3Client { aws, client, bucket, prefix, named_in, endpoint, only_here, region, pace, policy, requests })
+    }
+
+    /// The same bucket, which has to be in this region: `why` says what would go wrong elsewhere.
+    pub(crate) fn only_in(mut self, region: &str, why: String) -> Self {
+        self.region = Mutex::new(region.to_owned());
+        self.only_here = Some(why);
+        self
     }
 
     /// What all keys begin with.
@@ -315,7 +325,11 @@ impl S3Client {
         }
         // An error that breaks off is still an error: the status says it.
         let body = web::body(response).await.unwrap_or_default();
-        Ok(Err(refusal(status, &headers, &body, Timestamp::now())))
+        let refusal = refusal(status, &headers, &body, Timestamp::now());
+        Ok(Err(match &self.only_here {
+            Some(why) if refusal.is_elsewhere() => refusal.of_another_region(&self.bucket, why),
+            _ => refusal,
+        }))
     }
 
     /// The store, for messages.
