@@ -158,6 +158,7 @@ pub async fn run_with(global: &Global, mut args: ApplyArgs, permit: &Permit, ui:
     permit.name_selection(&mut args.selected);
     let mut session = Session::open(global, &args.targeted, ui).await?;
     session.check_clock()?;
+    session.check_airflow()?;
     session.allow_teardown(args.irreversible.allow_teardown);
     if let Some(wave) = &args.wave {
         wave.begin(&mut session)?;

@@ -74,7 +74,8 @@ fn as_json(project: &Project, target: &Target) -> Value {
             json!({"host": host, "profile": databricks.profile, "workspaceId": databricks.workspace_id});
     }
     if let Some(airflow) = &target.airflow {
-        all["airflow"] = json!({"url": airflow.url.as_deref().map(without_user), "dags": airflow.dags});
+        all["airflow"] =
+            json!({"url": airflow.url.as_deref().map(without_user), "mwaa": airflow.mwaa, "dags": airflow.dags});
     }
     if let Some(emr) = &target.emr {
         all["emr"] = json!({"region": emr.region, "account": emr.account});
@@ -112,7 +113,11 @@ fn systems(target: &Target) -> Vec<String> {
         all.push(format!("Databricks {place}"));
     }
     if let Some(airflow) = &target.airflow {
-        let place = airflow.url.as_deref().map_or_else(|| "as AIRFLOW_URL says".to_owned(), without_user);
+        let place = match (&airflow.mwaa, &airflow.url) {
+            (Some(environment), _) => format!("MWAA {environment}"),
+            (None, Some(url)) => without_user(url),
+            (None, None) => "as AIRFLOW_URL says".to_owned(),
+        };
         all.push(format!("Airflow {place}"));
     }
     if let Some(emr) = &target.emr {

@@ -40,7 +40,7 @@ pub async fn reach(project: &Project, ui: &Ui) -> Result<TargetServices, Failure
     };
     let mut address = None;
     if let Some(named) = &target.airflow {
-        match project.airflow(named, ui) {
+        match project.airflow(named, ui).await {
             Ok(airflow) => {
                 address = Some(airflow.url().to_owned());
                 services = services.with_airflow(airflow);

@@ -3,8 +3,9 @@
 use super::Project;
 use crate::cli::embedded::{self, Emulator};
 use crate::cli::{Global, Targeted, emr};
+use crate::services::airflow::Mwaa;
 use crate::services::databricks::{AuthError, DatabricksConfig, DatabricksSettings, profile_path};
-use crate::services::{Airflow, DagFiles, Databricks, Services, airflow};
+use crate::services::{Airflow, Aws, DagFiles, Databricks, Services, airflow, aws, dag_files};
 use crate::settings::{self, Clock};
 use crate::ui::{Failure, Ui};
 use plumb_core::cutover::Hold;
@@ -37,6 +38,8 @@ pub struct Session {
     pub(super) hold: Option<Hold>,
     /// The services that are not on this machine.
     far: Vec<System>,
+    /// What is going on with the Airflow, where its owner is changing it at the moment.
+    changing: Option<String>,
     /// How fast the workspace is sent requests, where somebody said so.
     workspace_pace: Option<Pace>,
     /// Kept running for as long as the session.
@@ -95,6 +98,14 @@ impl Session {
         Err(failure.hint("`plumb plan` shows what another time would bring; unset PLUMB_NOW to change anything"))
     }
 
+    /// Refuses to change anything while the Airflow itself is being changed: it may restart at any time.
+    pub fn check_airflow(&self) -> Result<(), Failure> {
+        let Some(changing) = &self.changing else { return Ok(()) };
+        let name = &self.project.desired.target.name;
+        let failure = Failure::error(format!("target {name}: {changing}; nothing was changed"));
+        Err(failure.hint("apply again when its status is AVAILABLE: `aws mwaa get-environment --name NAME` shows it"))
+    }
+
     /// The kinds that the project manages and the target has the systems for.
     pub(super) fn kinds(&self) -> Vec<&'static dyn Kind> {
         self.project.kinds().into_iter().filter(|kind| self.services.serve(*kind)).collect()
@@ -122,6 +133,7 @@ impl Project {
                 by_hand: None,
                 hold: None,
                 far: Vec::new(),
+                changing: None,
                 allow_teardown: false,
                 _sandbox: Some(running),
             });
@@ -140,15 +152,18 @@ impl Project {
                 far.push(System::Databricks);
             }
         }
-        let mut absent = Vec::new();
+        let (mut absent, mut changing) = (Vec::new(), None);
         if let Some(airflow) = &target.airflow {
-            services = services.with_airflow(self.airflow(airflow, ui)?);
-            if let Ok(config) = self.airflow_config(airflow) {
-                if !config.plain {
-                    far.push(System::Airflow);
-                }
-                links.airflow = Some(config.url);
+            let server = self.airflow(airflow, ui).await?;
+            if !server.is_here() {
+                far.push(System::Airflow);
             }
+            links.airflow = Some(server.url().to_owned());
+            changing = server.mwaa().and_then(Mwaa::changing);
+            let own_files =
+                server.mwaa().filter(|_| airflow.dags.is_none()).map(|mwaa| own_files(mwaa, ui)).transpose();
+            let own_files = own_files.map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?;
+            services = services.with_airflow(server);
             let files = match &airflow.dags {
                 Some(place) => {
                     ui.detail(&format!("its DAG files are in {place}"));
@@ -158,10 +173,18 @@ impl Project {
                     let opened = DagFiles::open(place, &self.dir, settings::env);
                     opened.map_err(|e| Failure::error(format!("target {}: {e}", target.name)))?
                 }
-                None => {
-                    absent.push(System::DagFiles);
-                    DagFiles::none()
-                }
+                None => match own_files {
+                    Some(files) => {
+                        if !endpoint_is_here("AWS_ENDPOINT_URL_S3") {
+                            far.push(System::DagFiles);
+                        }
+                        files
+                    }
+                    None => {
+                        absent.push(System::DagFiles);
+                        DagFiles::none()
+                    }
+                },
             };
             services = services.with_dag_files(files);
         }
@@ -184,6 +207,7 @@ impl Project {
             links,
             clock,
             far,
+            changing,
             workspace_pace,
             allow_teardown: false,
             _sandbox: None,
@@ -203,12 +227,28 @@ impl Project {
     }
 
     /// The Airflow that a target names.
-    pub fn airflow(&self, named: &AirflowTarget, ui: &Ui) -> Result<Airflow, Failure> {
+    pub async fn airflow(&self, named: &AirflowTarget, ui: &Ui) -> Result<Airflow, Failure> {
         let target = &self.desired.target.name;
         let failed = |e: airflow::AirflowConfigError| Failure::error(format!("target {target}: {e}"));
-        let config = self.airflow_config(named).map_err(failed)?;
+        let config = match &named.mwaa {
+            Some(environment) => {
+                let mwaa = self.mwaa(environment).await.map_err(|e| failed(e.into()))?;
+                if let Some(changing) = mwaa.changing() {
+                    ui.warn(&format!("{changing}: what is read of it may change, and applies are refused"));
+                }
+                airflow::AirflowConfig::of_mwaa(mwaa, named.api.as_deref(), self.pace)
+            }
+            None => self.airflow_config(named),
+        };
+        let config = config.map_err(failed)?;
         ui.detail(&format!("the Airflow of target {target} is {}, as {}", config.url, config.describe()));
         Airflow::new(config).map_err(failed)
+    }
+
+    async fn mwaa(&self, environment: &str) -> Result<Mwaa, airflow::mwaa::MwaaError> {
+        let env: aws::Env = Arc::new(settings::env);
+        let aws = Aws::new(env.clone(), &aws::Files::read(&env))?;
+        Mwaa::open(aws, environment, self.pace).await
     }
 
     fn airflow_config(&self, named: &AirflowTarget) -> Result<airflow::AirflowConfig, airflow::AirflowConfigError> {
@@ -242,6 +282,16 @@ impl Project {
             Err(e) => Err(Failure::error(format!("target {}: {e}", target.name))),
         }
     }
+}
+
+/// Where an environment of MWAA reads DAG files itself. "The Amazon S3 bucket must be in the same Region" (MWAA user guide,
+/// "Create an Amazon S3 bucket for Amazon MWAA").
+fn own_files(mwaa: &Mwaa, ui: &Ui) -> Result<DagFiles, dag_files::OpenError> {
+    let (name, region) = (&mwaa.environment.name, mwaa.region());
+    let Some(place) = &mwaa.environment.dags else { return Ok(DagFiles::none()) };
+    ui.detail(&format!("its DAG files are in {place}, as the MWAA environment {name} says"));
+    let why = format!("the MWAA environment {name} is in {region}: MWAA reads DAGs from a bucket of its own region");
+    DagFiles::only_in(mwaa.identity(), place, region, why)
 }
 
 /// Whether a service of AWS is emulated on this machine.

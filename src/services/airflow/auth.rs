@@ -2,6 +2,7 @@
 
 use super::config::{AirflowApi, AirflowConfig, Credentials};
 use super::errors;
+use super::mwaa::Mwaa;
 use crate::services::{
     http::{self, Broken},
     retry::Policy,
@@ -16,7 +17,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 /// A token is renewed this long before it expires, or in the last third of a short life: a request that is under way must
 /// not see it expire.
-const MARGIN: Duration = Duration::from_secs(120);
+pub(super) const MARGIN: Duration = Duration::from_secs(120);
 
 /// Attempts to get a token.
 const ATTEMPTS: u32 = 4;
@@ -53,6 +54,8 @@ impl AirflowAuth {
                 redactor.learn(&Secret::new(STANDARD.encode(format!("{username}:{}", password.expose()))));
             }
             Credentials::Token(token) => redactor.learn(token),
+            // What it signs in with is learnt when there is something.
+            Credentials::Iam(_) => {}
         }
         AirflowAuth { config, client, redactor, policy, held: Mutex::default() }
     }
@@ -65,6 +68,7 @@ impl AirflowAuth {
             }
             Credentials::Password { username, password } => self.token_for(username, password).await?,
             Credentials::Token(token) => Secret::new(format!("Bearer {}", token.expose())),
+            Credentials::Iam(mwaa) => return mwaa.sign_in(&self.client, &self.redactor).await,
         };
         Ok(SignIn { header: "Authorization", value })
     }
@@ -83,12 +87,23 @@ impl AirflowAuth {
 
     /// Forgets a token that the server refused. Says whether another one can be had.
     pub async fn refused(&self, sign_in: &SignIn) -> bool {
+        if let Credentials::Iam(mwaa) = &self.config.credentials {
+            return mwaa.refused(sign_in).await;
+        }
         let mut held = self.held.lock().await;
         // Another task may have renewed it meanwhile.
         if held.as_ref().is_some_and(|token| token.header == sign_in.value) {
             *held = None;
         }
         sign_in.value.expose().starts_with("Bearer ") && matches!(self.config.credentials, Credentials::Password { .. })
+    }
+
+    /// The environment through which AWS passes requests on, where the web server is not asked itself.
+    pub fn relay(&self) -> Option<&Mwaa> {
+        match &self.config.credentials {
+            Credentials::Iam(mwaa) => Some(&**mwaa).filter(|mwaa| mwaa.is_relayed()),
+            _ => None,
+        }
     }
 
     /// Asks for a token. Asking twice does no harm, so passing troubles are waited out.
@@ -138,7 +153,7 @@ impl AirflowAuth {
 }
 
 /// How long a token lasts, by its own word (RFC 7519, 4.1.4). Airflow's last a day unless the server says otherwise.
-fn lasts(token: &str, now: Timestamp) -> Option<Duration> {
+pub(super) fn lasts(token: &str, now: Timestamp) -> Option<Duration> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     let seconds = claims.get("exp")?.as_i64()?.saturating_sub(now.as_second());

@@ -3,10 +3,12 @@
 //! Credentials come from the environment alone, and with the address that they are for. A project file may come from
 //! anybody's pull request: were its `url` enough, it could send them anywhere.
 
+use super::mwaa::{Mwaa, MwaaError};
 use crate::services::http::ClientError;
 use crate::services::secret::Secret;
 use plumb_model::limits::Pace;
 use plumb_model::text::is_loopback;
+use std::sync::Arc;
 
 /// Why nobody could sign in. Holds no secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -31,6 +33,12 @@ pub enum AirflowConfigError {
     NotMeant { url: String },
     #[error("the target's Airflow is {url}, and the credentials are for {meant} (AIRFLOW_URL)")]
     OtherUrl { url: String, meant: String },
+    /// The target says another API than the environment's Airflow has.
+    #[error("`airflow.api` is `{api}`, and the MWAA environment {name} has Airflow {version}: leave `airflow.api` out")]
+    OtherApi { api: String, name: String, version: String },
+    /// The environment cannot be used.
+    #[error(transparent)]
+    Mwaa(#[from] MwaaError),
     #[error(transparent)]
     Client(#[from] ClientError),
 }
@@ -54,6 +62,18 @@ pub enum AirflowApi {
     V2,
 }
 
+impl AirflowApi {
+    /// Reads `airflow.api`.
+    fn read(text: Option<&str>) -> Result<Self, AirflowConfigError> {
+        match text {
+            None | Some("auto") => Ok(AirflowApi::Auto),
+            Some("v1") => Ok(AirflowApi::V1),
+            Some("v2") => Ok(AirflowApi::V2),
+            Some(other) => Err(AirflowConfigError::Api(other.to_owned())),
+        }
+    }
+}
+
 /// How to sign in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Credentials {
@@ -61,6 +81,8 @@ pub enum Credentials {
     Password { username: String, password: Secret },
     /// What somebody else issued: a cloud's identity service, or Airflow itself.
     Token(Secret),
+    /// AWS credentials, for an environment of Amazon MWAA.
+    Iam(Arc<Mwaa>),
 }
 
 /// Everything that signing in needs.
@@ -93,12 +115,7 @@ impl AirflowConfig {
             }
             (Some(asked), None) => return Err(AirflowConfigError::NotMeant { url: asked.url }),
         };
-        let api = match explicit.api.as_deref() {
-            None | Some("auto") => AirflowApi::Auto,
-            Some("v1") => AirflowApi::V1,
-            Some("v2") => AirflowApi::V2,
-            Some(other) => return Err(AirflowConfigError::Api(other.to_owned())),
-        };
+        let api = AirflowApi::read(explicit.api.as_deref())?;
         let credentials = match (env("AIRFLOW_TOKEN"), env("AIRFLOW_USERNAME"), env("AIRFLOW_PASSWORD")) {
             (Some(_), _, Some(_)) => return Err(AirflowConfigError::Several),
             (Some(token), _, None) => Credentials::Token(Secret::new(token)),
@@ -111,6 +128,18 @@ impl AirflowConfig {
         };
         let plain = address.loopback && address.url.starts_with("http://");
         Ok(AirflowConfig { url: address.url, plain, pace: None, api, credentials })
+    }
+
+    /// The Airflow of an environment of Amazon MWAA. `api` is what the target says of it.
+    pub fn of_mwaa(mwaa: Mwaa, api: Option<&str>, pace: Option<Pace>) -> Result<Self, AirflowConfigError> {
+        let (asked, found) = (AirflowApi::read(api)?, mwaa.api());
+        if asked != AirflowApi::Auto && asked != found {
+            let (name, version) = (mwaa.environment.name.clone(), mwaa.environment.version.clone());
+            return Err(AirflowConfigError::OtherApi { api: api.unwrap_or_default().to_owned(), name, version });
+        }
+        let url = mwaa.url();
+        let plain = url.starts_with("http://");
+        Ok(AirflowConfig { url, plain, pace, api: found, credentials: Credentials::Iam(Arc::new(mwaa)) })
     }
 
     /// An Airflow on this machine whose password everybody knows: the sandbox, tests.
@@ -134,6 +163,7 @@ impl AirflowConfig {
         match &self.credentials {
             Credentials::Password { username, .. } => format!("user {username} (AIRFLOW_USERNAME)"),
             Credentials::Token(_) => "a token (AIRFLOW_TOKEN)".to_owned(),
+            Credentials::Iam(mwaa) => mwaa.describe(),
         }
     }
 }

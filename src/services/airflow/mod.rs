@@ -4,9 +4,11 @@
 mod auth;
 pub mod config;
 pub(super) mod errors;
+pub mod mwaa;
 mod v1;
 
 pub use config::{AirflowApi, AirflowConfig, AirflowConfigError, AirflowSettings, Credentials};
+pub use mwaa::Mwaa;
 
 use super::{
     Requests,
@@ -66,7 +68,11 @@ impl Airflow {
     ) -> Result<Self, AirflowConfigError> {
         let client = http::client(config.plain)?;
         let redactor = Arc::new(Redactor::default());
-        let server = tokio::sync::OnceCell::new();
+        // MWAA has said already which one it is.
+        let server = tokio::sync::OnceCell::new_with(match &config.credentials {
+            Credentials::Iam(mwaa) => Some(Server { api: config.api, version: mwaa.version() }),
+            _ => None,
+        });
         let auth = AirflowAuth::new(config, client.clone(), redactor.clone(), policy);
         let pace = RateLimiter::new(Pace::of(auth.config.pace, auth.config.plain));
         let (requests, writing) = (Requests::default(), tokio::sync::Mutex::default());
@@ -82,6 +88,19 @@ impl Airflow {
     /// The address of the web server.
     pub fn url(&self) -> &str {
         &self.auth.config.url
+    }
+
+    /// The environment of Amazon MWAA, where it is one.
+    pub fn mwaa(&self) -> Option<&Mwaa> {
+        match &self.auth.config.credentials {
+            Credentials::Iam(mwaa) => Some(mwaa),
+            _ => None,
+        }
+    }
+
+    /// Whether it is this machine, without TLS.
+    pub fn is_here(&self) -> bool {
+        self.auth.config.plain
     }
 
     /// How many requests have been sent, repetitions included. Signing in is not counted.
@@ -242,6 +261,9 @@ impl Airflow {
         url: reqwest::Url,
         sign_in: Option<&SignIn>,
     ) -> Result<Answer, Box<FailedAttempt>> {
+        if let Some(mwaa) = self.auth.relay() {
+            return mwaa.relay(call, attempt, &self.requests).await;
+        }
         let line = call.line();
         let method = http::method(call.method);
         let mut request = self.client.request(method, url).header("Accept", "application/json");

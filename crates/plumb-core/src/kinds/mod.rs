@@ -102,6 +102,7 @@ pub mod airflow {
     pub mod dag_runs;
     pub mod dag_spec;
     pub mod destination;
+    pub mod environment;
     pub mod python;
     pub mod secret;
     #[cfg(test)]

@@ -260,6 +260,7 @@ mod kept;
 mod late_cutovers;
 mod load;
 mod log_delivery;
+mod mwaa_check;
 mod once;
 mod overlaps;
 mod patch;

@@ -205,6 +205,8 @@ pub struct DatabricksTarget {
 pub struct AirflowTarget {
     /// The web server's address. Default: AIRFLOW_URL.
     pub url: Option<String>,
+    /// In place of `url`: the environment of Amazon MWAA, by its name or ARN. AWS credentials sign in to it.
+    pub mwaa: Option<String>,
     /// Where DAG files are written: a folder (a relative one is below that of the project file) or `s3://BUCKET/PREFIX`.
     pub dags: Option<String>,
     /// The REST API's version: `auto` (whichever the server has), `v1` (Airflow 2) or `v2` (Airflow 3).

@@ -62,9 +62,9 @@ async fn connect(project: &Project, ui: &Ui) -> Result<(Connected, Option<embedd
     }
     let Some(named) = &target.airflow else {
         let failure = Failure::error(format!("the target {} has no Airflow; nothing was sent", target.name));
-        return Err(failure.hint("add `airflow: {url: ADDRESS}` to it in plumb.yaml"));
+        return Err(failure.hint("add `airflow: {url: ADDRESS}` or `airflow: {mwaa: ENVIRONMENT}` to it in plumb.yaml"));
     };
-    let airflow = project.airflow(named, ui)?;
+    let airflow = project.airflow(named, ui).await?;
     let requests = airflow.requests();
     Ok(((Arc::new(airflow), requests), None))
 }
