@@ -6,7 +6,7 @@ use super::{
     listing::{Listing, fits, page},
     masking::{MASK, hides, mask},
     pyjson::Json,
-    replies::{AirflowResult, detail, ok, problem},
+    replies::{AirflowResult, bad, detail, ok, problem},
     view::with_newer,
 };
 use crate::{answer::Answer, request::Request, store::Store};
@@ -69,6 +69,10 @@ fn show(api: ApiVersion, variable: &Variable) -> Value {
     with_newer(shown, newer)
 }
 
+/// What a mask of Airflow 2 may name: the columns of its table, of which one has another name than the member (Airflow 2.11,
+/// `variable_endpoint.py` and `update_mask.py`).
+const COLUMNS: [&str; 2] = ["val", "description"];
+
 /// The text that is stored: a value that is no text becomes JSON.
 pub(super) fn stored(value: &Value) -> String {
     match value {
@@ -121,9 +125,14 @@ fn patch(store: &mut Store, api: ApiVersion, request: &Request, key: &str) -> Ai
     }
     let at = find(store, api, key)?;
     let mask = masked(request);
+    if let (ApiVersion::V1, Some(mask)) = (api, &mask)
+        && let Some(odd) = mask.iter().find(|name| !COLUMNS.contains(&name.as_str()))
+    {
+        return Err(bad(format!("'{odd}' is unknown or cannot be updated.")));
+    }
     let wanted = |name: &str| mask.as_ref().is_none_or(|mask| mask.iter().any(|m| m == name));
     let variable = &mut store.airflow.variables[at];
-    if wanted("value") {
+    if wanted(if api == ApiVersion::V1 { "val" } else { "value" }) {
         variable.value = stored(&members["value"]);
     }
     // Airflow 2 writes the whole row: without a mask an absent description is cleared.
@@ -131,4 +140,39 @@ fn patch(store: &mut Store, api: ApiVersion, request: &Request, key: &str) -> Ai
         variable.description = members.get("description").and_then(Value::as_str).map(str::to_owned);
     }
     ok(show(api, variable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Clock;
+
+    fn patched(api: ApiVersion, mask: &str) -> (u16, Value) {
+        let mut store = Store::new(Clock::Fixed(0));
+        let old =
+            Variable { key: "k".into(), value: "old".into(), description: Some("said".into()), newer: Map::new() };
+        store.airflow.variables.push(old);
+        let body = json!({ "key": "k", "value": "new", "description": "told" });
+        let mut request = Request::internal("PATCH", "/x", "", body);
+        request.query.extend(mask.split('&').filter(|m| !m.is_empty()).map(|m| ("update_mask".into(), m.into())));
+        let answer = patch(&mut store, api, &request, "k").unwrap_or_else(|refused| refused);
+        let now = &store.airflow.variables[0];
+        (answer.status, json!([now.value, now.description]))
+    }
+
+    #[test]
+    fn an_update_changes_what_its_mask_names_by_the_names_of_its_api() {
+        for (api, mask, wanted) in [
+            (ApiVersion::V2, "value", (200, json!(["new", "said"]))),
+            (ApiVersion::V2, "value&description", (200, json!(["new", "told"]))),
+            // Airflow 2 means the columns of its table, and knows no `value`.
+            (ApiVersion::V1, "val", (200, json!(["new", "said"]))),
+            (ApiVersion::V1, "val,description", (200, json!(["new", "told"]))),
+            (ApiVersion::V1, "description", (200, json!(["old", "told"]))),
+            (ApiVersion::V1, "value", (400, json!(["old", "said"]))),
+            (ApiVersion::V1, "", (200, json!(["new", "told"]))),
+        ] {
+            assert_eq!(patched(api, mask), wanted, "{api:?} {mask}");
+        }
+    }
 }
