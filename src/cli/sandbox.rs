@@ -23,6 +23,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
   plumb sandbox --listen 127.0.0.1:8080
   plumb sandbox --seed workspace.json --state sandbox.json --latency 50ms
   plumb sandbox --airflow --dags ./dags
+  plumb sandbox --airflow 2 --mwaa prod
   plumb sandbox --emr monthly
   plumb sandbox --run-code --code-time 5m --python .venv/bin/python
   curl $URL/_sandbox/settings -d '{\"runs\": {\"etl\": {\"scenario\": \"spot-lost\"}}}'
@@ -41,6 +42,10 @@ pub struct SandboxArgs {
     /// Emulate EMR, EMR Serverless, STS and S3 (read only) too, at an address of their own (AWS_ENDPOINT_URL)
     #[arg(long, value_name = "ACCOUNT", num_args = 0..=1, default_missing_value = "empty")]
     emr: Option<SandboxAccount>,
+    /// Put Amazon MWAA in front of Airflow, with an environment of this name and an API at an address of its own
+    /// (AWS_ENDPOINT_URL_MWAA)
+    #[arg(long, value_name = "NAME", requires = "airflow")]
+    mwaa: Option<String>,
     /// Objects to begin with: {"jobs": […], "runs": […], "clusters": […], "policies": […], "instance_pools": […],
     /// "warehouses": […], "pipelines": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr":
     /// {"clusters": […], "security_configurations": […], "applications": […]}, "s3": {"buckets": {…}}}
@@ -114,6 +119,7 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         emr: args
             .emr
             .map(|_| emr::EmrOptions { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::EmrOptions::default() }),
+        mwaa: args.mwaa.map(|name| airflow::MwaaOptions { name }),
         run_code,
         ..plumb_sandbox::SandboxOptions::default()
     };

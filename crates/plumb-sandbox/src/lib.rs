@@ -72,6 +72,8 @@ pub struct SandboxOptions {
     pub airflow: Option<airflow::AirflowOptions>,
     /// Emulates EMR as well, at an address of its own.
     pub emr: Option<emr::EmrOptions>,
+    /// Puts Amazon MWAA in front of Airflow, with its API at the address of EMR, which is emulated then, too.
+    pub mwaa: Option<airflow::MwaaOptions>,
     /// Runs the code of job runs, in place of simulating them. The code runs as whoever started this process.
     pub run_code: Option<code_runner::CodeOptions>,
 }
@@ -87,6 +89,7 @@ impl Default for SandboxOptions {
             token: None,
             airflow: None,
             emr: None,
+            mwaa: None,
             run_code: None,
         }
     }
@@ -109,6 +112,8 @@ pub struct Running {
     pub airflow: Option<SocketAddr>,
     /// Where EMR is, if it is emulated.
     pub emr: Option<SocketAddr>,
+    /// Where the API of MWAA is, if it is emulated.
+    pub mwaa: Option<SocketAddr>,
     servers: Vec<Server>,
     frame: Frame,
 }
@@ -135,6 +140,11 @@ impl Running {
         self.emr.map(|addr| format!("http://{addr}"))
     }
 
+    /// The address to put where MWAA's endpoint goes (`AWS_ENDPOINT_URL_MWAA`).
+    pub fn mwaa_url(&self) -> Option<String> {
+        self.mwaa.map(|addr| format!("http://{addr}"))
+    }
+
     /// The address of every emulated system: the one line that `plumb sandbox` prints.
     pub fn addresses(&self) -> Value {
         let mut addresses = json!({ "databricks": self.url() });
@@ -143,6 +153,9 @@ impl Running {
         }
         if let Some(url) = self.emr_url() {
             addresses["emr"] = json!(url);
+        }
+        if let Some(url) = self.mwaa_url() {
+            addresses["mwaa"] = json!(url);
         }
         addresses
     }
@@ -226,7 +239,11 @@ pub async fn start(options: SandboxOptions) -> Result<Running, Error> {
 
 /// Starts the sandbox by a clock of one's own: with [`Clock::Fixed`], ids and times are the same in every run.
 pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, Error> {
-    let (airflow, emr) = (options.airflow.as_ref().map(|a| a.listen), options.emr.as_ref().map(|e| e.listen));
+    let airflow = options.airflow.as_ref().map(|a| a.listen);
+    let mwaa = options.mwaa.clone().filter(|_| airflow.is_some());
+    // The API of MWAA is where EMR is.
+    let beside = mwaa.as_ref().map(|_| SocketAddr::new(options.listen.ip(), 0));
+    let (is_emr, emr) = (options.emr.is_some(), options.emr.as_ref().map(|e| e.listen).or(beside));
     let addresses = [Some(options.listen), airflow, emr];
     if let Some(open) = addresses.into_iter().flatten().find(|a| !a.ip().is_loopback() && !options.allow_remote) {
         return Err(Error::NotLoopback(open));
@@ -262,15 +279,18 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     let frame: Frame = Arc::new(Mutex::new(shared));
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     lock(&frame).store.workspace = format!("http://{addr}");
-    let mut running = Running { addr, airflow: None, emr: None, servers: vec![server], frame: frame.clone() };
+    let mut running =
+        Running { addr, airflow: None, emr: None, mwaa: None, servers: vec![server], frame: frame.clone() };
     if let Some(listen) = airflow {
         let (addr, server) = listen_at(listen, System::Airflow, frame.clone()).await?;
         running.airflow = Some(addr);
+        lock(&frame).store.mwaa = mwaa.as_ref().map(|mwaa| airflow::mwaa::MwaaServed::new(&mwaa.name, addr));
         running.servers.push(server);
     }
     if let Some(listen) = emr {
         let (addr, server) = listen_at(listen, System::Emr, frame).await?;
-        running.emr = Some(addr);
+        running.emr = Some(addr).filter(|_| is_emr);
+        running.mwaa = Some(addr).filter(|_| mwaa.is_some());
         running.servers.push(server);
     }
     Ok(running)
@@ -376,13 +396,15 @@ async fn serve(
         body,
         user: String::new(),
         authorization: headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).map(str::to_owned),
+        cookie: headers.get(header::COOKIE).and_then(|v| v.to_str().ok()).map(str::to_owned),
         accept: headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).map(str::to_owned),
         base: format!("http://{}", header(header::HOST)),
         id: String::new(),
         raw,
     };
-    if system == System::Airflow && !own {
-        parse_dags(&frame, airflow::looks(&request)).await;
+    let inner = (system == System::Emr && !own).then(|| airflow::mwaa::inner(&lock(&frame).store, &request)).flatten();
+    if system == System::Airflow && !own || inner.is_some() {
+        parse_dags(&frame, airflow::looks(inner.as_ref().unwrap_or(&request))).await;
     }
     let dropped = fault.as_ref().is_some_and(|f| f.drop);
     let (mut answer, id, n, workspace, snapshot) = {
@@ -548,7 +570,10 @@ fn answer(
             let access = shared.options.airflow.as_ref().map(|airflow| airflow.access.clone()).unwrap_or_default();
             airflow::handle(&mut shared.store, &access, request, read.is_err())
         }
-        (System::Emr, read) => emr::handle(&mut shared.store, request, read.is_err()),
+        (System::Emr, read) => {
+            let airflow = shared.options.airflow.as_ref();
+            emr::handle(&mut shared.store, airflow, request, read.is_err())
+        }
     };
     let changed = changes(system, request, &handled);
     (instead.map_or(handled, |(_, answer)| answer), changed)

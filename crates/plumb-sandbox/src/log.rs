@@ -46,7 +46,7 @@ impl Log {
         self.count += 1;
         entry.n = self.count;
         entry.body = redact(&entry.body);
-        if entry.path.starts_with("/api/v1/") || entry.path.starts_with("/api/v2/") {
+        if ["/api/v1/", "/api/v2/", "/mwaa/"].iter().any(|begin| entry.path.starts_with(begin)) {
             hide_values(&mut entry.body);
         }
         for (name, value) in &mut entry.query {

@@ -18,6 +18,8 @@ pub struct Request {
     pub(crate) user: String,
     /// The `Authorization` header, for the token endpoint only.
     pub(crate) authorization: Option<String>,
+    /// The `Cookie` header, for sessions of MWAA.
+    pub(crate) cookie: Option<String>,
     /// The `Accept` header, for what comes in more than one form.
     pub(crate) accept: Option<String>,
     /// `http://host:port`, as the caller addressed it.
@@ -69,6 +71,7 @@ impl Request {
             body,
             user: user.to_owned(),
             authorization: None,
+            cookie: None,
             accept: None,
             base: "http://127.0.0.1".to_owned(),
             id: String::new(),

@@ -61,6 +61,8 @@ pub struct SandboxSettings {
     pub workspace_id: u64,
     /// Those of the emulated Airflow.
     pub airflow: airflow::AirflowSettings,
+    /// Those of the emulated MWAA.
+    pub mwaa: airflow::MwaaSettings,
     /// Those of the emulated EMR.
     pub emr: emr::EmrSettings,
     /// Those of the emulated S3.
@@ -96,6 +98,7 @@ impl Default for SandboxSettings {
             pipelines: BTreeMap::new(),
             workspace_id: 7_474_001_122_334_455,
             airflow: airflow::AirflowSettings::default(),
+            mwaa: airflow::MwaaSettings::default(),
             emr: emr::EmrSettings::default(),
             s3: s3::S3Settings::default(),
         }

@@ -31,6 +31,8 @@ pub struct Store {
     pub settings: SandboxSettings,
     pub(crate) tokens: databricks::identity::DatabricksTokens,
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
+    /// The environment of MWAA. It is not saved.
+    pub(crate) mwaa: Option<airflow::mwaa::MwaaServed>,
     /// Where the workspace is now. It is not saved: the next sandbox has another port.
     pub(crate) workspace: String,
     /// Whether the code of job runs is run. It is not saved: only whoever starts the process says so.
@@ -93,6 +95,7 @@ impl Store {
             settings: SandboxSettings::default(),
             tokens: databricks::identity::DatabricksTokens::default(),
             airflow_tokens: airflow::auth::AirflowTokens::default(),
+            mwaa: None,
             workspace: WORKSPACE.to_owned(),
             runs_code: false,
         }

@@ -83,11 +83,17 @@ pub fn token(store: &mut Store, access: &Access, request: &Request) -> AirflowRe
     // The token for command lines lives an hour, independent of the other one.
     let seconds =
         store.settings.airflow.token_seconds.min(if request.path.ends_with("/cli") { 3600 } else { i64::MAX });
+    let token = issue(store, &user, seconds);
+    Ok(Answer::json(201, json!({ "access_token": token })))
+}
+
+/// Issues a token, or a session, for so many seconds.
+pub(crate) fn issue(store: &mut Store, user: &str, seconds: i64) -> String {
     let until_ms = store.now() + seconds * 1000;
     // Three parts, as every JWT has.
     let token = format!("sandbox.{}.airflow", Store::scrambled(store.serial()));
-    store.airflow_tokens.0.insert(token.clone(), AirflowToken { user, until_ms });
-    Ok(Answer::json(201, json!({ "access_token": token })))
+    store.airflow_tokens.0.insert(token.clone(), AirflowToken { user: user.to_owned(), until_ms });
+    token
 }
 
 /// Who is asking.
@@ -103,6 +109,14 @@ pub fn authenticate(store: &Store, access: &Access, api: ApiVersion, request: &R
                 Some(_) => Err(detail(401, "Token Expired")),
                 None if access.token.as_deref() == Some(token) => Ok("token".to_owned()),
                 None => Err(detail(403, "Invalid JWT token")),
+            }
+        }
+        // A session of MWAA, and nothing else.
+        ApiVersion::V1 if store.mwaa.is_some() => {
+            let session = super::mwaa::cookie(request, "session").and_then(|value| store.airflow_tokens.0.get(value));
+            match session.filter(|issued| store.now() < issued.until_ms) {
+                Some(issued) => Ok(issued.user.clone()),
+                None => Err(problem(401, "Unauthorized", Value::Null)),
             }
         }
         ApiVersion::V1 => {

@@ -14,6 +14,7 @@ pub(crate) mod files;
 mod jinja;
 mod listing;
 mod masking;
+pub(crate) mod mwaa;
 pub(crate) mod parse;
 mod pools;
 pub(crate) mod pyjson;
@@ -28,6 +29,7 @@ mod view;
 pub(crate) mod work;
 
 pub use auth::Access;
+pub use mwaa::{MwaaOptions, MwaaSettings};
 pub use settings::AirflowSettings;
 
 use super::{answer::Answer, request::Request, store::Store};
@@ -195,7 +197,15 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
     let path = request.path.clone();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let rest = match (api, segments.as_slice()) {
-        (ApiVersion::V2, ["auth", "token"] | ["auth", "token", "cli"]) if request.method == "POST" => {
+        (ApiVersion::V2, ["pluginsv2", "aws_mwaa", "login"]) | (ApiVersion::V1, ["aws_mwaa", "login"])
+            if request.method == "POST" && store.mwaa.is_some() =>
+        {
+            return Ok(mwaa::login(store, api, request));
+        }
+        // MWAA takes no passwords.
+        (ApiVersion::V2, ["auth", "token"] | ["auth", "token", "cli"])
+            if request.method == "POST" && store.mwaa.is_none() =>
+        {
             return if malformed { Err(replies::malformed(api)) } else { auth::token(store, access, request) };
         }
         (ApiVersion::V2, ["api", "v2", rest @ ..]) | (ApiVersion::V1, ["api", "v1", rest @ ..]) => rest,

@@ -28,7 +28,7 @@ mod tests;
 
 pub use settings::EmrSettings;
 
-use super::{answer::Answer, request::Request, store::Store};
+use super::{airflow::AirflowOptions, answer::Answer, request::Request, store::Store};
 use axum::http::{HeaderMap, Uri};
 use replies::{AwsResult, AwsService};
 use serde::{Deserialize, Serialize};
@@ -104,11 +104,14 @@ impl EmrState {
 }
 
 /// What the log and faults call the place of a request: `/elasticmapreduce/ListClusters`, `/emr-serverless/applications`,
-/// `/sts`, `/s3/BUCKET/KEY`. On the wire EMR has one address for all its operations.
+/// `/sts`, `/s3/BUCKET/KEY`, `/mwaa/environments/NAME`. On the wire EMR has one address for all its operations.
 pub(crate) fn place(headers: &HeaderMap, uri: &Uri) -> String {
     let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if signed.contains("/s3/aws4_request") {
         return format!("/s3{}", super::request::decode(uri.path()));
+    }
+    if signed.contains("/airflow/aws4_request") {
+        return format!("/mwaa{}", super::request::decode(uri.path()));
     }
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     match target {
@@ -123,13 +126,19 @@ fn api_of(place: &str) -> AwsService {
     match place {
         "/sts" => AwsService::Identity,
         place if place.starts_with("/s3/") => AwsService::Objects,
+        place if place.starts_with("/mwaa/") => AwsService::Mwaa,
         place if place.starts_with("/elasticmapreduce/") => AwsService::Clusters,
         _ => AwsService::Serverless,
     }
 }
 
 /// Answers one request.
-pub(crate) fn handle(store: &mut Store, request: &Request, malformed: bool) -> Answer {
+pub(crate) fn handle(
+    store: &mut Store,
+    airflow: Option<&AirflowOptions>,
+    request: &Request,
+    malformed: bool,
+) -> Answer {
     let api = api_of(&request.path);
     let region = match sign::verify(api, &request.raw) {
         Ok(region) => region,
@@ -143,6 +152,7 @@ pub(crate) fn handle(store: &mut Store, request: &Request, malformed: bool) -> A
     let replied = match api {
         AwsService::Identity => return identity(store, request),
         AwsService::Objects => return crate::s3::handle(store, request),
+        AwsService::Mwaa => return crate::airflow::mwaa::handle(store, airflow, &region, request),
         AwsService::Serverless => serverless::handle(store, &region, request),
         AwsService::Clusters => operation(store, &region, request),
     };

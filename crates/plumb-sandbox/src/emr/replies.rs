@@ -15,6 +15,8 @@ pub enum AwsService {
     Identity,
     /// S3.
     Objects,
+    /// Managed Workflows for Apache Airflow.
+    Mwaa,
 }
 
 impl AwsService {
@@ -25,13 +27,14 @@ impl AwsService {
             AwsService::Serverless => "emr-serverless",
             AwsService::Identity => "sts",
             AwsService::Objects => "s3",
+            AwsService::Mwaa => "airflow",
         }
     }
 
     fn media(self) -> &'static str {
         match self {
             AwsService::Clusters => "application/x-amz-json-1.1",
-            AwsService::Serverless => "application/json",
+            AwsService::Serverless | AwsService::Mwaa => "application/json",
             AwsService::Identity => "text/xml",
             AwsService::Objects => "application/xml",
         }
@@ -48,7 +51,7 @@ impl AwsService {
         let text = match self {
             AwsService::Objects => return crate::s3::refused(status, code, message, "", request_id),
             AwsService::Clusters => json!({ "__type": code, "message": message }).to_string(),
-            AwsService::Serverless => json!({ "message": message }).to_string(),
+            AwsService::Serverless | AwsService::Mwaa => json!({ "message": message }).to_string(),
             AwsService::Identity => format!(
                 "<ErrorResponse xmlns=\"{STS}\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>{}</Code>\n    \
                  <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
@@ -141,12 +144,12 @@ pub fn made_up(place: &str, status: u16, request_id: &str) -> Answer {
         }
         (_, AwsService::Objects) => (status, "InvalidRequest", words),
         (400 | 429, AwsService::Clusters) => (400, "ThrottlingException", "Rate exceeded".to_owned()),
-        (429, AwsService::Serverless) => (429, "ThrottlingException", "Rate exceeded".to_owned()),
+        (429, AwsService::Serverless | AwsService::Mwaa) => (429, "ThrottlingException", "Rate exceeded".to_owned()),
         (429, AwsService::Identity) => (400, "Throttling", "Rate exceeded".to_owned()),
         (401 | 403, _) => {
             (403, if api == AwsService::Identity { "AccessDenied" } else { "AccessDeniedException" }, words)
         }
-        (404, AwsService::Serverless) => (404, "ResourceNotFoundException", words),
+        (404, AwsService::Serverless | AwsService::Mwaa) => (404, "ResourceNotFoundException", words),
         (409, AwsService::Serverless) => (409, "ConflictException", words),
         (503, _) => (503, "ServiceUnavailable", words),
         (500.., _) => {

@@ -38,7 +38,7 @@ pub fn verify(api: AwsService, raw: &Raw) -> Result<String, SignatureError> {
     let [missing, incomplete, unknown] = match api {
         AwsService::Identity => ["MissingAuthenticationToken", "IncompleteSignature", "InvalidClientTokenId"],
         AwsService::Objects => ["AccessDenied", "AuthorizationHeaderMalformed", "InvalidAccessKeyId"],
-        AwsService::Clusters | AwsService::Serverless => {
+        AwsService::Clusters | AwsService::Serverless | AwsService::Mwaa => {
             ["MissingAuthenticationTokenException", "IncompleteSignatureException", "UnrecognizedClientException"]
         }
     };
