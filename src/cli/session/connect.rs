@@ -284,8 +284,7 @@ impl Project {
     }
 }
 
-/// Where an environment of MWAA reads DAG files itself. "The Amazon S3 bucket must be in the same Region" (MWAA user guide,
-/// "Create an Amazon S3 bucket for Amazon MWAA").
+/// Where an environment of MWAA reads DAG files itself: a bucket of its own region.
 fn own_files(mwaa: &Mwaa, ui: &Ui) -> Result<DagFiles, dag_files::OpenError> {
     let (name, region) = (&mwaa.environment.name, mwaa.region());
     let Some(place) = &mwaa.environment.dags else { return Ok(DagFiles::none()) };
