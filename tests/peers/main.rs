@@ -13,6 +13,7 @@ mod editor;
 mod emr;
 mod emr_sandbox;
 mod inventory_page;
+mod mwaa;
 mod packaging;
 mod pages;
 mod parity;
