@@ -284,12 +284,12 @@ impl Project {
     }
 }
 
-/// Where an environment of MWAA reads DAG files itself: a bucket of its own region.
+/// Where an environment of MWAA reads DAG files itself. A bucket of another region is taken for a mistake.
 fn own_files(mwaa: &Mwaa, ui: &Ui) -> Result<DagFiles, dag_files::OpenError> {
     let (name, region) = (&mwaa.environment.name, mwaa.region());
     let Some(place) = &mwaa.environment.dags else { return Ok(DagFiles::none()) };
     ui.detail(&format!("its DAG files are in {place}, as the MWAA environment {name} says"));
-    let why = format!("the MWAA environment {name} is in {region}: MWAA reads DAGs from a bucket of its own region");
+    let why = format!("the MWAA environment {name} is in {region}: set `airflow.dags`, or fix its bucket");
     DagFiles::only_in(mwaa.identity(), place, region, why)
 }
 

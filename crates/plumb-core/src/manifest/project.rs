@@ -208,6 +208,7 @@ pub struct AirflowTarget {
     /// In place of `url`: the environment of Amazon MWAA, by its name or ARN. AWS credentials sign in to it.
     pub mwaa: Option<String>,
     /// Where DAG files are written: a folder (a relative one is below that of the project file) or `s3://BUCKET/PREFIX`.
+    /// Default: with `mwaa`, the environment's own bucket.
     pub dags: Option<String>,
     /// The REST API's version: `auto` (whichever the server has), `v1` (Airflow 2) or `v2` (Airflow 3).
     pub api: Option<String>,

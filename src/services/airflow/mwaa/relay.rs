@@ -15,9 +15,13 @@ use plumb_model::call::{Answer, Call, ServiceError, System};
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How often a page in parts is read again because the listing changed.
 const READINGS: usize = 4;
+
+/// How long to wait before fewer rows are asked for.
+const BREATH: Duration = Duration::from_millis(250);
 
 /// Words of an answer that was too much, whatever its code: the guide says that there is an error, and not which.
 const TOO_MUCH: [&str; 6] = ["timed out", "timeout", "too large", "payload", "exceed", "6 mb"];
@@ -42,7 +46,7 @@ impl Mwaa {
             attempt += 1;
             match failed {
                 ApiFailure::Refused { refusal, .. } if matches!(refusal.status, 429 | 503) && attempt < 4 => {
-                    tokio::time::sleep(std::time::Duration::from_millis(500 << attempt)).await;
+                    tokio::time::sleep(Duration::from_millis(500 << attempt)).await;
                 }
                 // Airflow answered: it is there.
                 ApiFailure::Refused { refusal, .. } if refusal.code == "RestApiClientException" => return Ok(()),
@@ -79,8 +83,11 @@ impl Mwaa {
                     Err(Refused { mut failed, too_much: true }) => {
                         let Some(less) = fewer(most) else {
                             explain_limits(&mut failed.fault);
+                            failed.hopeless = true;
                             return Err(failed);
                         };
+                        // It may as well be the service that fails for a moment.
+                        tokio::time::sleep(BREATH).await;
                         most = less;
                         self.most.fetch_min(less, Ordering::Relaxed);
                         continue;
@@ -110,8 +117,11 @@ impl Mwaa {
             let why = "InvokeRestApi reaches the REST API of Airflow, and nothing else".to_owned();
             return Err(plain(not_passed_on(call, why)));
         };
+        // The parts of a page are requests of their own.
+        let pass = self.api.pace.enter(&self.api.call(Operation::InvokeRestApi)).await;
         requests.add_one();
         let sent = self.api.once(Operation::InvokeRestApi, body(call, path), attempt).await;
+        pass.leave(if sent.is_ok() { RequestOutcome::Well } else { RequestOutcome::Otherwise });
         let (refusal, answer) = match sent {
             Ok((mut answer, request_id)) => {
                 let status = number(&answer["RestApiStatusCode"]).unwrap_or(200);
@@ -133,12 +143,16 @@ impl Mwaa {
             Err(ApiFailure::Refused { refusal, body }) => (refusal, body),
         };
         let words = refusal.message.to_ascii_lowercase();
-        let mut too_much = TOO_MUCH.iter().any(|part| words.contains(part)) || refusal.status == 413;
+        let mut too_much = refusal.status == 413 || says_too_much(&words);
         if matches!(refusal.code.as_str(), "RestApiClientException" | "RestApiServerException") {
             let is_server = refusal.code == "RestApiServerException";
             let status = number(&answer["RestApiStatusCode"]).unwrap_or(if is_server { 504 } else { 400 });
             let failed = of_airflow(call, status, &answer["RestApiResponse"], refusal.request_id.clone());
-            return Err(Refused { failed, too_much: too_much || is_server });
+            // An error in Airflow's own words is not about the limits.
+            let own = answer["RestApiResponse"].get("detail").is_some();
+            let is_cut =
+                is_server && (!own || says_too_much(&answer["RestApiResponse"].to_string().to_ascii_lowercase()));
+            return Err(Refused { failed, too_much: too_much || is_cut });
         }
         if refusal.is_expired() {
             self.api.aws.forget().await;
@@ -165,6 +179,11 @@ impl Mwaa {
 
 /// The longest path (botocore, `RestApiPath`). It is sent all the same where it is longer: Airflow's own sensor sends such ones.
 const LONGEST_PATH: usize = 64;
+
+/// Whether a text in small letters is about an answer that was too large or took too long.
+fn says_too_much(words: &str) -> bool {
+    TOO_MUCH.iter().any(|part| words.contains(part))
+}
 
 /// The body of `InvokeRestApi`: the path without `/api/v1` or `/api/v2`, which AWS puts before it by itself.
 fn body(call: &Call, path: &str) -> Vec<u8> {
