@@ -18,6 +18,10 @@ use tokio::time::Instant;
 /// The variable that names another endpoint (AWS SDKs and tools reference guide, "Service-specific endpoints").
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_MWAA";
 
+/// How many requests of `InvokeRestApi` are taken a second: who needs "more than 10 transactions per second" is sent to a session
+/// (MWAA user guide, "Using the Apache Airflow REST API").
+const PER_SECOND: f64 = 10.0;
+
 /// An operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -74,7 +78,7 @@ pub(super) struct MwaaApi {
     pub name: String,
     endpoint: Option<Endpoint>,
     client: reqwest::Client,
-    pace: RateLimiter,
+    pub pace: RateLimiter,
     policy: Policy,
 }
 
@@ -82,7 +86,11 @@ impl MwaaApi {
     pub(super) fn new(aws: Aws, region: String, name: String, pace: Option<Pace>) -> Result<Self, AwsError> {
         let endpoint = aws.endpoint(ENDPOINT)?;
         let here = endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url));
-        let (client, pace) = (web::client(here)?, RateLimiter::new(Pace::of(pace, here)));
+        let pace = match Pace::of(pace, here) {
+            Pace::Normal => Pace::PerSecond(PER_SECOND),
+            asked => asked,
+        };
+        let (client, pace) = (web::client(here)?, RateLimiter::new(pace));
         Ok(MwaaApi { aws, region, name, endpoint, client, pace, policy: Policy::default() })
     }
 
