@@ -19,7 +19,7 @@ use crate::services::secret::{Redactor, Secret};
 use api::{MwaaApi, Operation};
 use jiff::Timestamp;
 use plumb_core::kinds::airflow::destination::Unusable;
-use plumb_core::kinds::airflow::environment::{Environment, EnvironmentName, EnvironmentState};
+use plumb_core::kinds::airflow::environment::{EnvironmentName, EnvironmentState, MwaaEnvironment};
 use plumb_model::limits::Pace;
 use plumb_model::text::{is_loopback, percent_encoded};
 use serde_json::Value;
@@ -56,7 +56,7 @@ pub enum MwaaError {
 pub struct Mwaa {
     api: MwaaApi,
     /// As AWS describes it.
-    pub environment: Environment,
+    pub environment: MwaaEnvironment,
     held: Mutex<Held>,
     relayed: AtomicBool,
     /// How many rows a listing may have at once, as far as is known.
@@ -89,7 +89,7 @@ impl Mwaa {
         let api = MwaaApi::new(aws, region, named.name.clone(), pace)?;
         let answer = api.asked(Operation::GetEnvironment).await.map_err(MwaaError::Unreadable)?;
         let odd = |why: String| MwaaError::Unreadable(format!("{}: AWS describes it oddly: {why}", api.place()));
-        let environment = Environment::read(&answer).map_err(odd)?;
+        let environment = MwaaEnvironment::read(&answer).map_err(odd)?;
         if let Some(place) = &named.place {
             let account = environment.arn.split(':').nth(4).unwrap_or_default();
             if account != place.account {
@@ -114,7 +114,7 @@ impl Mwaa {
     }
 
     fn unusable(&self, why: &str) -> MwaaError {
-        let Environment { name, status, trouble, .. } = &self.environment;
+        let MwaaEnvironment { name, status, trouble, .. } = &self.environment;
         let trouble = trouble.as_ref().map(|text| format!("; its last update: {text}")).unwrap_or_default();
         let (name, region, status) = (name.clone(), self.api.region.clone(), status.clone());
         MwaaError::Unusable { name, region, status, why: why.to_owned(), trouble }
@@ -123,7 +123,7 @@ impl Mwaa {
     /// What is going on, while the environment is being changed: what is read may change, and nothing should be applied.
     pub fn changing(&self) -> Option<String> {
         let EnvironmentState::Changing(what) = self.environment.state() else { return None };
-        let Environment { name, status, .. } = &self.environment;
+        let MwaaEnvironment { name, status, .. } = &self.environment;
         Some(format!("the MWAA environment {name} {what} ({status})"))
     }
 

@@ -67,7 +67,7 @@ fn is_name(text: &str) -> bool {
 
 /// What `GetEnvironment` says of an environment, as far as it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Environment {
+pub struct MwaaEnvironment {
     pub name: String,
     pub arn: String,
     /// `AVAILABLE`.
@@ -95,7 +95,7 @@ pub enum EnvironmentState {
     Unusable(&'static str),
 }
 
-impl Environment {
+impl MwaaEnvironment {
     /// Reads the answer of `GetEnvironment`. The error says what is missing.
     pub fn read(answer: &Value) -> Result<Self, String> {
         let of = &answer["Environment"];
@@ -108,7 +108,7 @@ impl Environment {
         let status = needed("Status")?;
         // One that is being created has no web server yet.
         let web_server = text("WebserverUrl").unwrap_or_default().to_owned();
-        Ok(Environment {
+        Ok(MwaaEnvironment {
             name: needed("Name")?,
             arn: needed("Arn")?,
             status,
@@ -183,7 +183,7 @@ mod tests {
                 "AirflowVersion": "2.11.0", "WebserverUrl": "x.eu-west-1.airflow.amazonaws.com",
                 "WebserverAccessMode": "PRIVATE_ONLY", "SourceBucketArn": "arn:aws:s3:::acme-dags", "DagS3Path": "a/dags/",
             } });
-            Environment::read(&described).unwrap()
+            MwaaEnvironment::read(&described).unwrap()
         };
         let prod = read("AVAILABLE");
         assert_eq!((prod.dags.as_deref(), prod.private), (Some("s3://acme-dags/a/dags"), true));
@@ -202,7 +202,7 @@ mod tests {
                 assert_eq!(state, wanted, "{status}");
             }
         }
-        let missing = Environment::read(&json!({ "Environment": { "Name": "prod", "Status": "AVAILABLE" } }));
+        let missing = MwaaEnvironment::read(&json!({ "Environment": { "Name": "prod", "Status": "AVAILABLE" } }));
         assert_eq!(missing, Err("it has no `Arn`".to_owned()));
     }
 }
