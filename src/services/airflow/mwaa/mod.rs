@@ -186,16 +186,16 @@ impl Mwaa {
         }
         // A session that was there once is renewed, or the command ends: half of it by another way would be no help.
         let renewal = matches!(&*held, Held::Session { .. });
-        let ways: &[Way] = match (renewal, self.environment.private) {
-            (true, _) => &[Way::Session],
-            (false, false) => &[Way::Session, Way::Relay],
-            (false, true) => &[Way::Relay, Way::Session],
+        let ways: &[MwaaWay] = match (renewal, self.environment.private) {
+            (true, _) => &[MwaaWay::Session],
+            (false, false) => &[MwaaWay::Session, MwaaWay::Relay],
+            (false, true) => &[MwaaWay::Relay, MwaaWay::Session],
         };
         let mut tried = Vec::new();
         for way in ways {
             let found = match way {
-                Way::Session => self.log_in(client, redactor).await,
-                Way::Relay => self.probe().await.map(|()| (nobody(), Held::Relay)),
+                MwaaWay::Session => self.log_in(client, redactor).await,
+                MwaaWay::Relay => self.probe().await.map(|()| (nobody(), Held::Relay)),
             };
             match found {
                 Ok((sign_in, now)) => {
@@ -281,7 +281,7 @@ impl Mwaa {
 
 /// A way to the Airflow of an environment.
 #[derive(Clone, Copy)]
-enum Way {
+enum MwaaWay {
     Session,
     Relay,
 }

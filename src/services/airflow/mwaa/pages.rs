@@ -38,7 +38,7 @@ pub(super) struct Page {
 
 /// What a part was.
 #[derive(Debug, PartialEq)]
-pub(super) enum Part {
+pub(super) enum PagePart {
     /// More is to be read.
     More,
     /// The page is whole.
@@ -67,15 +67,15 @@ impl Page {
     }
 
     /// Takes a part in.
-    pub(super) fn take(&mut self, answer: Value) -> Part {
-        let Value::Object(mut members) = answer else { return Part::Odd };
-        let Some(total) = members.get("total_entries").and_then(Value::as_u64) else { return Part::Odd };
+    pub(super) fn take(&mut self, answer: Value) -> PagePart {
+        let Value::Object(mut members) = answer else { return PagePart::Odd };
+        let Some(total) = members.get("total_entries").and_then(Value::as_u64) else { return PagePart::Odd };
         let name = members.iter().find(|(_, value)| value.is_array()).map(|(name, _)| name.clone());
-        let Some(name) = name else { return Part::Odd };
-        let Some(Value::Array(mut rows)) = members.remove(&name) else { return Part::Odd };
+        let Some(name) = name else { return PagePart::Odd };
+        let Some(Value::Array(mut rows)) = members.remove(&name) else { return PagePart::Odd };
         if let Some(last) = self.rows.last() {
             if rows.is_empty() || identity(&rows.remove(0)) != identity(last) {
-                return Part::Moved;
+                return PagePart::Moved;
             }
         }
         let is_end = rows.is_empty();
@@ -83,13 +83,13 @@ impl Page {
         // The latest total is the true one.
         self.body = Some((name, members));
         let read = self.begin + self.rows.len();
-        if is_end || self.rows.len() >= self.wanted || read as u64 >= total { self.whole() } else { Part::More }
+        if is_end || self.rows.len() >= self.wanted || read as u64 >= total { self.whole() } else { PagePart::More }
     }
 
-    fn whole(&mut self) -> Part {
-        let Some((name, mut members)) = self.body.take() else { return Part::Odd };
+    fn whole(&mut self) -> PagePart {
+        let Some((name, mut members)) = self.body.take() else { return PagePart::Odd };
         members.insert(name, Value::Array(std::mem::take(&mut self.rows)));
-        Part::Whole(Value::Object(members))
+        PagePart::Whole(Value::Object(members))
     }
 }
 
@@ -124,8 +124,8 @@ mod tests {
             let next = page.next(call, most);
             assert!(next.query.contains(&("order_by".to_owned(), "dag_id".to_owned())));
             match page.take(answer(all, &next)) {
-                Part::More => {}
-                Part::Whole(whole) => {
+                PagePart::More => {}
+                PagePart::Whole(whole) => {
                     assert_eq!(whole["total_entries"], all.len());
                     let rows = whole["dags"].as_array().unwrap();
                     return (rows.iter().map(|row| row["dag_id"].as_u64().unwrap() as usize).collect(), parts);
@@ -156,10 +156,10 @@ mod tests {
         let (before, after): (Vec<usize>, Vec<usize>) = ((0..10).collect(), (1..10).collect());
         let call = listing(10, 0);
         let mut page = Page::new(&call, 10);
-        assert_eq!(page.take(answer(&before, &page.next(&call, 6))), Part::More);
+        assert_eq!(page.take(answer(&before, &page.next(&call, 6))), PagePart::More);
         let next = page.next(&call, 6);
-        assert_eq!(page.take(answer(&after, &next)), Part::Moved);
-        assert_eq!(Page::new(&call, 10).take(json!({ "dags": [] })), Part::Odd);
+        assert_eq!(page.take(answer(&after, &next)), PagePart::Moved);
+        assert_eq!(Page::new(&call, 10).take(json!({ "dags": [] })), PagePart::Odd);
     }
 
     #[test]

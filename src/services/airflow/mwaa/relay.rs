@@ -4,7 +4,7 @@
 //! as `RestApiClientException` or `RestApiServerException` with Airflow's own status and body (botocore's model).
 
 use super::api::{ApiFailure, Operation, fault};
-use super::pages::{FEWEST, Page, Part, fewer, rows};
+use super::pages::{FEWEST, Page, PagePart, fewer, rows};
 use super::{Mwaa, number};
 use crate::services::Requests;
 use crate::services::airflow::errors;
@@ -99,10 +99,10 @@ impl Mwaa {
                 }
                 let (status, request_id) = (answer.status, answer.request_id.clone());
                 match page.take(answer.body) {
-                    Part::More => {}
-                    Part::Whole(body) => return Ok(Answer { status, body, request_id }),
-                    Part::Moved => continue 'again,
-                    Part::Odd => return Err(lost(call, "a part of the listing has no rows or no `total_entries`")),
+                    PagePart::More => {}
+                    PagePart::Whole(body) => return Ok(Answer { status, body, request_id }),
+                    PagePart::Moved => continue 'again,
+                    PagePart::Odd => return Err(lost(call, "a part of the listing has no rows or no `total_entries`")),
                 }
             }
         }
