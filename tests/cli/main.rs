@@ -44,6 +44,7 @@ mod lakehouse;
 mod lease;
 mod log;
 mod months;
+mod mwaa;
 mod onboard;
 mod origins;
 mod ownership;

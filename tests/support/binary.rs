@@ -28,6 +28,8 @@ pub struct Sandbox {
     pub airflow: Option<String>,
     /// Where EMR is, if it was asked for.
     pub emr: Option<String>,
+    /// Where the API of MWAA is, if it was asked for.
+    pub mwaa: Option<String>,
 }
 
 impl Sandbox {
@@ -39,7 +41,7 @@ impl Sandbox {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addresses: Value = serde_json::from_str(&line).unwrap();
         let url = |name: &str| addresses[name].as_str().map(str::to_owned);
-        Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow"), emr: url("emr") }
+        Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow"), emr: url("emr"), mwaa: url("mwaa") }
     }
 
     /// Ends it by a signal, such as `-TERM`; answers its exit code.
@@ -228,6 +230,26 @@ impl World {
         world.env("AIRFLOW_URL", Some(&url));
         world.env("AIRFLOW_USERNAME", Some("ann"));
         world.env("AIRFLOW_PASSWORD", Some("any"));
+        world
+    }
+
+    /// A world whose Airflow, of that major version, is the MWAA environment `prod`. Its DAGs are in `dags` of the repository.
+    pub fn with_mwaa(version: &str, seed: &Value) -> World {
+        let root = tempfile::tempdir().unwrap();
+        let (dags, file) = (root.path().join("repo/dags"), root.path().join("seed.json"));
+        std::fs::create_dir_all(&dags).unwrap();
+        std::fs::write(&file, if seed.is_null() { "{}".to_owned() } else { seed.to_string() }).unwrap();
+        let (dags, file) = (dags.to_str().unwrap(), file.to_str().unwrap());
+        let options = ["--airflow", version, "--dags", dags, "--mwaa", "prod", "--seed", file];
+        let sandbox = Sandbox::start(&options);
+        let mut world = World::on(root, sandbox);
+        let target = "{default: true, databricks: {}, airflow: {mwaa: prod, dags: dags}}";
+        world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", target));
+        let url = world.sandbox.mwaa.clone().unwrap();
+        world.env("AWS_ENDPOINT_URL", Some(&url));
+        world.env("AWS_REGION", Some("eu-central-1"));
+        world.env("AWS_ACCESS_KEY_ID", Some("plumb"));
+        world.env("AWS_SECRET_ACCESS_KEY", Some("sandbox"));
         world
     }
 
