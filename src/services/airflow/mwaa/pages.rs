@@ -73,10 +73,10 @@ impl Page {
         let name = members.iter().find(|(_, value)| value.is_array()).map(|(name, _)| name.clone());
         let Some(name) = name else { return PagePart::Odd };
         let Some(Value::Array(mut rows)) = members.remove(&name) else { return PagePart::Odd };
-        if let Some(last) = self.rows.last() {
-            if rows.is_empty() || identity(&rows.remove(0)) != identity(last) {
-                return PagePart::Moved;
-            }
+        if let Some(last) = self.rows.last()
+            && (rows.is_empty() || identity(&rows.remove(0)) != identity(last))
+        {
+            return PagePart::Moved;
         }
         let is_end = rows.is_empty();
         self.rows.append(&mut rows);
