@@ -9,6 +9,7 @@ use crate::settings::{self, Clock};
 use crate::ui::{Failure, Ui};
 use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
+use plumb_core::kinds::airflow::destination::Destination;
 use plumb_core::manifest::AirflowTarget;
 use plumb_core::plan::{Plan, PlanLinks, WorkspacePages};
 use plumb_core::render::page::PageInput;
@@ -152,7 +153,7 @@ impl Project {
             let files = match &airflow.dags {
                 Some(place) => {
                     ui.detail(&format!("its DAG files are in {place}"));
-                    if place.starts_with("s3:") && !endpoint_is_here("AWS_ENDPOINT_URL_S3") {
+                    if is_far(place) {
                         far.push(System::DagFiles);
                     }
                     let opened = DagFiles::open(place, &self.dir, settings::env);
@@ -241,6 +242,15 @@ impl Project {
             }
             Err(e) => Err(Failure::error(format!("target {}: {e}", target.name))),
         }
+    }
+}
+
+/// Whether DAG files are kept on another machine.
+fn is_far(place: &str) -> bool {
+    match Destination::read(place) {
+        Ok(Destination::S3 { .. }) => !endpoint_is_here("AWS_ENDPOINT_URL_S3"),
+        Ok(Destination::Gcs { .. }) => !crate::services::gcs::is_here(&settings::env),
+        Ok(Destination::Folder(_)) | Err(_) => false,
     }
 }
 

@@ -198,14 +198,15 @@ pub struct DatabricksTarget {
     pub catalogs: Vec<String>,
 }
 
-/// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or
-/// AIRFLOW_TOKEN, and, unless the server is on this machine, AIRFLOW_URL, which says what server they are for.
+/// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN,
+/// AIRFLOW_TOKEN_COMMAND or AIRFLOW_TOKEN_FILE, and, unless the server is on this machine, AIRFLOW_URL, which says what server they are for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AirflowTarget {
     /// The web server's address. Default: AIRFLOW_URL.
     pub url: Option<String>,
-    /// Where DAG files are written: a folder (a relative one is below that of the project file) or `s3://BUCKET/PREFIX`.
+    /// Where DAG files are written: a folder (a relative one is below that of the project file), `s3://BUCKET/PREFIX` or
+    /// `gs://BUCKET/PREFIX`.
     pub dags: Option<String>,
     /// The REST API's version: `auto` (whichever the server has), `v1` (Airflow 2) or `v2` (Airflow 3).
     pub api: Option<String>,
