@@ -28,14 +28,16 @@ impl GcsTokens {
     }
 }
 
-/// Where a machine of Google's gets a token of its service account.
-const METADATA: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
+/// Where a machine of Google's asks for its service account: below that, its name or `default`.
+const METADATA: &str = "/computeMetadata/v1/instance/service-accounts/";
+/// The name of it.
+const EMAIL: &str = "machine@sandbox.iam.gserviceaccount.com";
 
 /// Answers what is asked before anybody is signed in; `None` for everything else.
 pub(super) fn unsigned(store: &mut Store, request: &Request) -> Option<Answer> {
     match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/token") => Some(exchanged(store, request)),
-        ("GET", METADATA) => Some(metadata(store, request)),
+        ("GET", path) => Some(metadata(store, request, path.strip_prefix(METADATA)?)),
         _ => None,
     }
 }
@@ -65,7 +67,9 @@ fn exchanged(store: &mut Store, request: &Request) -> Answer {
             if parts.next().is_none_or(str::is_empty) || claims["iss"].as_str().is_none_or(str::is_empty) {
                 return refused("invalid_grant", "Invalid JWT Signature.");
             }
-            if claims["aud"] != format!("{}/token", request.base) {
+            // Some of Google's libraries name Google's own address whatever the key says (google-auth).
+            let aud = claims["aud"].as_str().unwrap_or_default();
+            if aud != format!("{}/token", request.base) && aud != "https://oauth2.googleapis.com/token" {
                 return refused("invalid_grant", "Invalid JWT: Failed audience check.");
             }
             let (from, to) = (claims["iat"].as_i64().unwrap_or(0), claims["exp"].as_i64().unwrap_or(0));
@@ -82,7 +86,7 @@ fn exchanged(store: &mut Store, request: &Request) -> Answer {
 }
 
 /// The metadata server, which answers those alone who say that they mean it ("View and query VM metadata").
-fn metadata(store: &mut Store, request: &Request) -> Answer {
+fn metadata(store: &mut Store, request: &Request, path: &str) -> Answer {
     if request.raw.header("metadata-flavor") != Some("Google") {
         return Answer {
             status: 403,
@@ -90,7 +94,14 @@ fn metadata(store: &mut Store, request: &Request) -> Answer {
             retry_after: None,
         };
     }
-    let bytes = issued(store).to_string().into_bytes();
+    let told = match path.trim_end_matches('/').split_once('/') {
+        None if path.starts_with("default") || path.starts_with(EMAIL) => {
+            json!({ "aliases": ["default"], "email": EMAIL, "scopes": ["https://www.googleapis.com/auth/cloud-platform"] })
+        }
+        Some(("default" | EMAIL, "token")) => issued(store),
+        _ => return Answer { status: 404, content: Content::Html("Not Found".to_owned()), retry_after: None },
+    };
+    let bytes = told.to_string().into_bytes();
     let headers = vec![("metadata-flavor", "Google".to_owned())];
     Answer {
         status: 200,
