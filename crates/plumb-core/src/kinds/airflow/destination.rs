@@ -164,7 +164,7 @@ mod tests {
             ("gs://bucket/x#1", "a prefix that is none"),
             ("s3://my_bucket", "names no bucket"),
             ("abfss://dags@account.dfs.core.windows.net", "cannot write to; name a folder"),
-            ("https://bucket.s3.amazonaws.com", "expected a folder, or `s3://"),
+            ("https://bucket.s3.amazonaws.com", "expected a folder, `s3://"),
             ("file:///dags", "path alone"),
             ("s3:/bucket/dags", "neither a URL nor a path; expected a folder"),
             ("s3://", "names no bucket"),
