@@ -23,7 +23,7 @@ pub(crate) trait StoreRefusal: Send {
 pub(crate) type StoreAttempt<Reply, Refusal> = Result<Result<Reply, Refusal>, (ServiceError, bool)>;
 
 /// A request that reads or sets a state, so that sending it twice does what sending it once does.
-pub(crate) trait StoreRequest: Send {
+pub(crate) trait ObjectRequest: Send {
     /// What a success brings.
     type Reply: Send;
     /// What a refusal says.
@@ -43,7 +43,7 @@ pub(crate) trait StoreRequest: Send {
 }
 
 /// Sends a request. A refusal that stays is handed on: the caller knows what it means.
-pub(crate) async fn send<R: StoreRequest>(
+pub(crate) async fn send<R: ObjectRequest>(
     request: &mut R,
     call: &Call,
     pace: &RateLimiter,

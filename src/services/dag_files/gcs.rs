@@ -3,7 +3,7 @@
 //! Writes are for a generation: a new file is written only if there is none, an old one only over the very one that was
 //! looked at, and so it is removed. What somebody else wrote in between is never lost.
 
-use super::texts::{KnownTexts, ListedFile};
+use super::texts::{BucketFile, KnownTexts};
 use super::{Doing, FileStore, LONGEST, MEDIA, StoredFile, Wrote, as_text};
 use crate::services::Requests;
 use crate::services::gcs::{GcsClient, GcsError};
@@ -11,9 +11,9 @@ use plumb_model::call::{Call, ServiceError};
 use std::sync::Arc;
 
 /// A bucket, or the part of it below a prefix.
-pub(super) struct GoogleBucket(Arc<Inner>);
+pub(super) struct GoogleBucket(Arc<GoogleFiles>);
 
-struct Inner {
+struct GoogleFiles {
     gcs: GcsClient,
     texts: KnownTexts,
 }
@@ -26,7 +26,7 @@ impl GoogleBucket {
         requests: Requests,
     ) -> Result<Self, GcsError> {
         let gcs = GcsClient::new(env, bucket, prefix, "`airflow.dags` of the target", requests)?;
-        Ok(GoogleBucket(Arc::new(Inner { gcs, texts: KnownTexts::default() })))
+        Ok(GoogleBucket(Arc::new(GoogleFiles { gcs, texts: KnownTexts::default() })))
     }
 }
 
@@ -53,12 +53,12 @@ fn wrote(done: bool) -> Wrote {
 }
 
 /// Reads the listing, and of the files those that are new or changed.
-async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, Option<String>)>, ServiceError> {
+async fn files(bucket: Arc<GoogleFiles>, call: &Call) -> Result<Vec<(String, Option<String>)>, ServiceError> {
     let prefix = bucket.gcs.prefix();
     let listed = bucket.gcs.list(call).await?.into_iter().filter_map(|object| {
         let size = object.bytes();
         let name = object.name.strip_prefix(prefix)?.to_owned();
-        Some(ListedFile { name, version: object.generation, size })
+        Some(BucketFile { name, version: object.generation, size })
     });
     let listed = listed.collect();
     let look = |name: String| {
@@ -68,7 +68,7 @@ async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, Option<St
     bucket.texts.of(call, listed, look).await
 }
 
-impl Inner {
+impl GoogleFiles {
     async fn look(&self, call: &Call, name: &str) -> Result<Option<StoredFile>, ServiceError> {
         let found = self.gcs.look(call, name, LONGEST).await?;
         Ok(found.map(|found| StoredFile { text: found.bytes.and_then(as_text), version: found.generation }))

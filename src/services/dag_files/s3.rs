@@ -4,7 +4,7 @@
 //! version that was looked at (`If-Match`), and so it is removed. What somebody else wrote in between is never lost. A
 //! store that answers 501 to conditions gets none: there the look before the write has to do.
 
-use super::texts::{KnownTexts, ListedFile};
+use super::texts::{BucketFile, KnownTexts};
 use super::{Doing, FileStore, LONGEST, MEDIA, StoredFile, Wrote, as_text};
 use crate::services::Requests;
 use crate::services::aws::{Aws, AwsError};
@@ -55,7 +55,7 @@ async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, Option<St
     let prefix = bucket.s3.prefix();
     let listed = bucket.s3.list(call, prefix).await?.into_iter().filter_map(|object| {
         let name = object.key.strip_prefix(prefix)?.to_owned();
-        Some(ListedFile { name, version: object.etag, size: object.size })
+        Some(BucketFile { name, version: object.etag, size: object.size })
     });
     let listed = listed.collect();
     let look = |name: String| {

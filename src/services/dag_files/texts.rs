@@ -14,7 +14,7 @@ type Texts = HashMap<String, (String, Option<String>)>;
 pub(super) struct KnownTexts(Mutex<Texts>);
 
 /// A file as a listing shows it.
-pub(super) struct ListedFile {
+pub(super) struct BucketFile {
     /// Below the prefix.
     pub name: String,
     pub version: String,
@@ -27,13 +27,13 @@ impl KnownTexts {
     pub(super) async fn of<Looking>(
         &self,
         call: &Call,
-        listed: Vec<ListedFile>,
+        listed: Vec<BucketFile>,
         look: impl Fn(String) -> Looking,
     ) -> Result<Vec<(String, Option<String>)>, ServiceError>
     where
         Looking: Future<Output = Result<Option<StoredFile>, ServiceError>> + Send + 'static,
     {
-        let (read, too_long): (Vec<ListedFile>, Vec<ListedFile>) =
+        let (read, too_long): (Vec<BucketFile>, Vec<BucketFile>) =
             listed.into_iter().filter(|file| is_read(&file.name)).partition(|file| file.size <= LONGEST);
         let versions: HashMap<String, String> = read.into_iter().map(|file| (file.name, file.version)).collect();
         let mut texts = self.lock().clone();

@@ -6,7 +6,6 @@
 //! means it can name it. With `STORAGE_EMULATOR_HOST` nobody is signed in but by the command, as with Google's own clients:
 //! a real token has no business there.
 
-use super::Token;
 use super::grant::{ELSEWHERE, Grant};
 use crate::services::databricks::errors::meaning;
 use crate::services::endpoint::{BadEndpoint, endpoint};
@@ -100,7 +99,7 @@ enum GcsSource {
 }
 
 struct GcsToken {
-    token: Token,
+    token: Secret,
     renew: Instant,
     /// Whose it is.
     whose: String,
@@ -135,7 +134,7 @@ impl GcsAuth {
     }
 
     /// The token of the next request. One renewal at a time: the others wait for it.
-    pub(super) async fn token(&self) -> Result<Option<Token>, String> {
+    pub(super) async fn token(&self) -> Result<Option<Secret>, String> {
         if matches!(self.source, GcsSource::Nobody) {
             return Ok(None);
         }

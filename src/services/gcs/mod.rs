@@ -15,10 +15,10 @@ use self::credentials::GcsAuth;
 use super::Requests;
 use super::endpoint::is_plain;
 use super::http::{self as web, Broken};
-use super::object_store::{self, StoreAttempt, StoreRequest};
+use super::object_store::{self, ObjectRequest, StoreAttempt};
 use super::rate_limiter::RateLimiter;
 use super::retry::Policy;
-use super::secret::{Redactor, Secret};
+use super::secret::Redactor;
 use jiff::Timestamp;
 use plumb_model::call::{Call, ServiceError};
 use plumb_model::limits::Pace;
@@ -315,7 +315,7 @@ struct GcsSending<'a> {
     renewed: bool,
 }
 
-impl StoreRequest for GcsSending<'_> {
+impl ObjectRequest for GcsSending<'_> {
     type Reply = GcsReply;
     type Refusal = GcsRefusal;
 
@@ -361,9 +361,6 @@ fn multipart(object: &str, text: &str, media: &str) -> (String, Vec<u8>) {
     );
     (format!("multipart/related; boundary={boundary}"), body.into_bytes())
 }
-
-/// A secret that is sent as a bearer token.
-type Token = Secret;
 
 #[cfg(test)]
 mod tests {

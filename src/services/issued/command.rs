@@ -1,4 +1,4 @@
-//! Running the command that prints a token.
+//! RunningCommand the command that prints a token.
 //!
 //! Others do it in three ways. kubectl runs a program with a list of arguments (client authentication, `exec`), Docker a
 //! program whose name begins with `docker-credential-`, Google's libraries split a line at its blanks (`executable` of an
@@ -20,7 +20,7 @@ const LONGEST_LINE: usize = 200;
 
 /// Runs a line, and answers what it printed on stdout. The error goes on from "the command of X".
 pub(super) async fn run(line: &str, patience: Duration, redactor: &Redactor) -> Result<Vec<u8>, String> {
-    let mut running = Running::start(line).map_err(|e| format!("cannot be run: {e}"))?;
+    let mut running = RunningCommand::start(line).map_err(|e| format!("cannot be run: {e}"))?;
     let ended = tokio::time::timeout(patience, running.end()).await;
     let (status, stdout, stderr) = match ended {
         Ok(ended) => ended.map_err(|e| format!("cannot be waited for: {e}"))?,
@@ -63,14 +63,14 @@ fn last_lines(stderr: &[u8], redactor: &Redactor) -> String {
 }
 
 /// A command on its way, which ends with all that it started when nobody waits for it any more.
-struct Running {
+struct RunningCommand {
     child: Child,
     /// Its group has the number of its first process.
     group: Option<u32>,
     done: bool,
 }
 
-impl Running {
+impl RunningCommand {
     fn start(line: &str) -> std::io::Result<Self> {
         let mut command = shell(line);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -78,7 +78,7 @@ impl Running {
         command.process_group(0);
         let child = command.spawn()?;
         let group = child.id();
-        Ok(Running { child, group, done: false })
+        Ok(RunningCommand { child, group, done: false })
     }
 
     async fn end(&mut self) -> std::io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
@@ -88,7 +88,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
         if self.done {
             return;

@@ -10,7 +10,7 @@ use super::Requests;
 use super::aws::{self, Aws, AwsError, Endpoint};
 use super::endpoint::is_plain;
 use super::http::{self as web, Broken};
-use super::object_store::{self, StoreAttempt, StoreRefusal, StoreRequest};
+use super::object_store::{self, ObjectRequest, StoreAttempt, StoreRefusal};
 use super::rate_limiter::RateLimiter;
 use super::retry::Policy;
 use jiff::Timestamp;
@@ -319,7 +319,7 @@ struct S3Sending<'a> {
     renewed: bool,
 }
 
-impl StoreRequest for S3Sending<'_> {
+impl ObjectRequest for S3Sending<'_> {
     type Reply = S3Reply;
     type Refusal = S3Error;
 
