@@ -134,6 +134,7 @@ fn a_file_is_read_again_when_it_has_changed() {
     world.plumb("plan").code(1).says("Invalid JWT token").says("a token (AIRFLOW_TOKEN_FILE)").never_says(SECRET);
     keep(&world, "token", &signed_in(&world));
     world.plumb("plan").code(0);
+    world.sandbox.requests();
     for (text, says) in [("", "holds nothing; expected the token alone"), ("a\nb", "holds 2 lines")] {
         keep(&world, "token", text);
         world.plumb("plan").code(1).says(says).says("AIRFLOW_TOKEN_FILE");
