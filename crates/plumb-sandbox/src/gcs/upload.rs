@@ -56,10 +56,11 @@ fn parts<'b>(kind: &str, body: &'b [u8]) -> Option<(Value, &'b str, &'b [u8])> {
 fn head(part: &[u8]) -> Option<(&str, &[u8])> {
     let end = find(part, b"\r\n\r\n")?;
     let lines = std::str::from_utf8(&part[..end]).ok()?.lines();
-    let media = lines.filter_map(|line| line.split_once(':'));
-    let media =
-        media.filter(|(name, _)| name.trim().eq_ignore_ascii_case("content-type")).map(|(_, value)| value.trim());
-    Some((media.last().unwrap_or("application/octet-stream"), &part[end + 4..]))
+    let mut media = lines
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("content-type"))
+        .map(|(_, value)| value.trim());
+    Some((media.next().unwrap_or("application/octet-stream"), &part[end + 4..]))
 }
 
 #[cfg(test)]
