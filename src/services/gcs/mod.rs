@@ -246,10 +246,8 @@ impl GcsClient {
                 web::authorization(&format!("Bearer {}", token.expose())).map_err(|broken| unsent(broken.why))?;
             request = request.header("authorization", value);
         }
-        match &ask.body {
-            Some((media, body)) => request = request.header("content-type", media).body(body.clone()),
-            // Google refuses a POST without one (411); nothing else here has a body.
-            None => {}
+        if let Some((media, body)) = &ask.body {
+            request = request.header("content-type", media).body(body.clone());
         }
         self.requests.add_one();
         let broken = |broken: Broken| {
