@@ -3,16 +3,16 @@
 use super::time::time;
 use crate::ui::{ExitCode, Failure, Ui};
 use clap::{Args, ValueEnum};
-use plumb_sandbox::{airflow, code_runner::CodeOptions, emr};
+use plumb_sandbox::{airflow, code_runner::CodeOptions, emr, gcs};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// Run the embedded emulator of Databricks, and of Airflow and EMR
+/// Run the embedded emulator of Databricks, and of Airflow, EMR and Google Cloud Storage
 ///
 /// Servers on this machine that behave as a workspace, an Airflow and an AWS account's EMR do, defaults, paging and errors
 /// included. It prints one line of JSON with their addresses and runs until it is interrupted. Any token signs in to the
 /// workspace, any name and password to Airflow. Requests to EMR are signed with the access key `plumb` and the secret
-/// `sandbox`.
+/// `sandbox`. Any bearer token signs in to Google Cloud Storage.
 ///
 /// With --run-code the Python of job runs is run: files, notebooks and pure Python wheels of the workspace and of volumes, by
 /// this machine's Python. The code runs as you, without a container: it can read and change what you can. It gets an empty
@@ -25,6 +25,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
   plumb sandbox --airflow --dags ./dags
   plumb sandbox --airflow 2 --mwaa prod
   plumb sandbox --emr monthly
+  plumb sandbox --airflow --gcs --dags gs://my-bucket/dags
   plumb sandbox --run-code --code-time 5m --python .venv/bin/python
   curl $URL/_sandbox/settings -d '{\"runs\": {\"etl\": {\"scenario\": \"spot-lost\"}}}'
   curl $URL/_sandbox/faults -d '{\"path\": \"/api/2.2/jobs/create\", \"status\": 503}'
@@ -36,7 +37,7 @@ pub struct SandboxArgs {
     /// Emulate Airflow too, of this major version (3, or 2), at an address of its own
     #[arg(long, value_name = "MAJOR", num_args = 0..=1, default_missing_value = "3", value_parser = clap::value_parser!(u8).range(2..=3))]
     airflow: Option<u8>,
-    /// Folder that Airflow reads its DAG files from
+    /// Folder that Airflow reads its DAG files from, or a bucket of the emulator (gs://BUCKET/PREFIX, as Composer has it)
     #[arg(long, value_name = "DIR", requires = "airflow")]
     dags: Option<PathBuf>,
     /// Emulate EMR, EMR Serverless, STS and S3 (read only) too, at an address of their own (AWS_ENDPOINT_URL)
@@ -46,9 +47,12 @@ pub struct SandboxArgs {
     /// (AWS_ENDPOINT_URL_MWAA)
     #[arg(long, value_name = "NAME", requires = "airflow")]
     mwaa: Option<String>,
+    /// Emulate Google Cloud Storage too, at an address of its own (STORAGE_EMULATOR_HOST)
+    #[arg(long)]
+    gcs: bool,
     /// Objects to begin with: {"jobs": […], "runs": […], "clusters": […], "policies": […], "instance_pools": […],
     /// "warehouses": […], "pipelines": […], "airflow": {"dags": […], "connections": […], "variables": […], "pools": […]}, "emr":
-    /// {"clusters": […], "security_configurations": […], "applications": […]}, "s3": {"buckets": {…}}}
+    /// {"clusters": […], "security_configurations": […], "applications": […]}, "s3": {"buckets": {…}}, "gcs": {"buckets": {…}}}
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// File to keep the objects in between two runs
@@ -95,6 +99,9 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
         }
     };
     let seed = with_account(seed, args.emr)?;
+    if !args.gcs && args.dags.as_ref().is_some_and(|dags| dags.starts_with("gs:")) {
+        return Err(Failure::usage("--dags is a bucket, and there is none without --gcs"));
+    }
     let run_code = match args.run_code {
         false => None,
         true => Some(CodeOptions {
@@ -120,6 +127,7 @@ pub async fn run(args: SandboxArgs, ui: &Ui) -> Result<ExitCode, Failure> {
             .emr
             .map(|_| emr::EmrOptions { listen: SocketAddr::new(args.listen.ip(), 0), ..emr::EmrOptions::default() }),
         mwaa: args.mwaa.map(|name| airflow::MwaaOptions { name }),
+        gcs: args.gcs.then(|| gcs::GcsOptions { listen: SocketAddr::new(args.listen.ip(), 0) }),
         run_code,
         ..plumb_sandbox::SandboxOptions::default()
     };

@@ -127,7 +127,8 @@ fn unwrapped<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rus
 }
 
 /// The headers in which services name a request in their own logs.
-const REQUEST_IDS: [&str; 4] = ["x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-github-request-id"];
+const REQUEST_IDS: [&str; 5] =
+    ["x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-github-request-id", "x-guploader-uploadid"];
 
 /// Sends a request once, and leaves a line in the log: method, path, status, milliseconds, attempt, the service's name for
 /// the request. Never a query, a header or a body: they may hold secrets.

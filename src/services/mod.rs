@@ -8,11 +8,15 @@ pub mod code_store;
 pub mod dag_files;
 pub mod databricks;
 pub mod emr;
+mod endpoint;
 mod failed;
 #[cfg(test)]
 pub(crate) mod fake;
+pub(crate) mod gcs;
 pub mod github;
 pub mod http;
+pub mod issued;
+mod object_store;
 mod pages;
 pub mod profiles;
 pub mod rate_limiter;

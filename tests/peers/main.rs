@@ -12,6 +12,7 @@ mod comment;
 mod editor;
 mod emr;
 mod emr_sandbox;
+mod gcs;
 mod inventory_page;
 mod mwaa;
 mod packaging;

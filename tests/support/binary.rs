@@ -30,6 +30,8 @@ pub struct Sandbox {
     pub emr: Option<String>,
     /// Where the API of MWAA is, if it was asked for.
     pub mwaa: Option<String>,
+    /// Where Google Cloud Storage is, if it was asked for.
+    pub gcs: Option<String>,
 }
 
 impl Sandbox {
@@ -41,7 +43,9 @@ impl Sandbox {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addresses: Value = serde_json::from_str(&line).unwrap();
         let url = |name: &str| addresses[name].as_str().map(str::to_owned);
-        Sandbox { child, url: url("databricks").unwrap(), airflow: url("airflow"), emr: url("emr"), mwaa: url("mwaa") }
+        let databricks = url("databricks").unwrap();
+        let (airflow, emr, mwaa, gcs) = (url("airflow"), url("emr"), url("mwaa"), url("gcs"));
+        Sandbox { child, url: databricks, airflow, emr, mwaa, gcs }
     }
 
     /// Ends it by a signal, such as `-TERM`; answers its exit code.
@@ -59,7 +63,12 @@ impl Sandbox {
     }
 
     pub fn try_send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let host = self.url.strip_prefix("http://").unwrap();
+        self.ask(&self.url, method, path, body)
+    }
+
+    /// One request to any of its addresses.
+    pub fn ask(&self, url: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let host = url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(host).unwrap();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         write!(
@@ -250,6 +259,27 @@ impl World {
         world.env("AWS_REGION", Some("eu-central-1"));
         world.env("AWS_ACCESS_KEY_ID", Some("plumb"));
         world.env("AWS_SECRET_ACCESS_KEY", Some("sandbox"));
+        world
+    }
+
+    /// A world with an Airflow that reads its DAG files from a bucket of Google Cloud Storage, as Composer's does. Whoever
+    /// asks the bucket has the token that `GCS_TOKEN_COMMAND` prints.
+    pub fn with_composer() -> World {
+        let root = tempfile::tempdir().unwrap();
+        let seed = root.path().join("seed.json");
+        std::fs::write(&seed, json!({ "gcs": { "buckets": { "my_dags": {} } } }).to_string()).unwrap();
+        let options = ["--airflow", "--gcs", "--dags", "gs://my_dags/dags", "--seed", seed.to_str().unwrap()];
+        let mut world = World::on(root, Sandbox::start(&options));
+        let (airflow, gcs) = (world.sandbox.airflow.clone().unwrap(), world.sandbox.gcs.clone().unwrap());
+        let target = format!(
+            "{{default: true, databricks: {{}}, airflow: {{url: \"{airflow}\", dags: \"gs://my_dags/dags\"}}}}"
+        );
+        world.write("plumb.yaml", &PROJECT.replace("{default: true, databricks: {}}", &target));
+        let signed_in = [("AIRFLOW_URL", &*airflow), ("AIRFLOW_USERNAME", "ann"), ("AIRFLOW_PASSWORD", "any")];
+        let store = [("STORAGE_EMULATOR_HOST", &*gcs), ("GCS_TOKEN_COMMAND", "echo ya29.0123456789-bucket")];
+        for (name, value) in signed_in.into_iter().chain(store) {
+            world.env(name, Some(value));
+        }
         world
     }
 

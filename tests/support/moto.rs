@@ -8,40 +8,46 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 /// A running server. It ends when its stdin is closed, and so with this process, however that ends.
-pub struct Moto {
+pub struct Peer {
     pub told: BTreeMap<String, String>,
     pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
     _child: Child,
 }
 
-/// The server, started by whoever needs it first.
-pub fn moto() -> &'static Moto {
-    static ONE: OnceLock<Moto> = OnceLock::new();
-    ONE.get_or_init(|| {
+/// moto, started by whoever needs it first.
+pub fn moto() -> &'static Peer {
+    static ONE: OnceLock<Peer> = OnceLock::new();
+    ONE.get_or_init(|| Peer::start("requirements-moto.txt", "aws/serve.py"))
+}
+
+impl Peer {
+    /// Starts a script of `tests/peers` with the packages that it needs, and reads what it tells of itself.
+    pub fn start(requirements: &str, script: &str) -> Peer {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-        let requirements = folder.join("requirements-moto.txt");
-        let setup = Command::new("sh").arg(folder.join("setup.sh")).arg(requirements).output().unwrap();
-        assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
-        let python = String::from_utf8(setup.stdout).unwrap();
-        let mut child = Command::new(python.trim())
-            .arg(folder.join("aws/serve.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let python = python(requirements);
+        let mut command = Command::new(python);
+        let mut child = command.arg(folder.join(script)).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut told = BTreeMap::new();
         loop {
             let mut line = String::new();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "moto did not start: see its errors above");
+            assert!(lines.read_line(&mut line).unwrap() > 0, "{script} did not start: see its errors above");
             let Some((name, value)) = line.trim().split_once('=') else { break };
             told.insert(name.to_owned(), value.to_owned());
         }
-        Moto { told, pipes: Mutex::new((child.stdin.take().unwrap(), lines)), _child: child }
-    })
+        Peer { told, pipes: Mutex::new((child.stdin.take().unwrap(), lines)), _child: child }
+    }
 }
 
-impl Moto {
+/// The Python of the environment that has these packages; it is made where it is missing.
+pub fn python(requirements: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    let setup = Command::new("sh").arg(folder.join("setup.sh")).arg(folder.join(requirements)).output().unwrap();
+    assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+    String::from_utf8(setup.stdout).unwrap().trim().to_owned()
+}
+
+impl Peer {
     /// Has something done; see `serve.py`.
     pub fn act(&self, ask: &Value) -> Value {
         let mut pipes = self.pipes.lock().unwrap();

@@ -4,6 +4,7 @@ use super::errors::{ApiError, Handled};
 use super::{System, databricks, request::Request};
 use axum::body::{Body, Bytes};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// The body of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,9 +29,9 @@ pub enum Content {
         error: Option<String>,
         text: String,
     },
-    /// As S3 sends it, with headers of its own.
+    /// As S3 and Google Cloud Storage send it, with headers of its own.
     Object {
-        media: &'static str,
+        media: Cow<'static, str>,
         headers: Vec<(&'static str, String)>,
         bytes: Vec<u8>,
     },
@@ -108,7 +109,7 @@ impl Answer {
     }
 
     /// The media type and the bytes.
-    pub fn encode(self) -> (Option<&'static str>, Body) {
+    pub fn encode(self) -> (Option<Cow<'static, str>>, Body) {
         let (kind, bytes) = match self.content {
             Content::Nothing => return (None, Body::empty()),
             Content::Json(body) => ("application/json", Bytes::from(body.to_string())),
@@ -117,9 +118,9 @@ impl Answer {
             Content::Plain(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
             Content::File { bytes, .. } => ("application/octet-stream", Bytes::from(bytes)),
             Content::Amazon { media, text, .. } => (media, Bytes::from(text)),
-            Content::Object { media, bytes, .. } => (media, Bytes::from(bytes)),
+            Content::Object { media, bytes, .. } => return (Some(media), Body::from(bytes)),
         };
-        (Some(kind), Body::from(bytes))
+        (Some(Cow::Borrowed(kind)), Body::from(bytes))
     }
 }
 
@@ -149,6 +150,7 @@ pub fn made_up(system: System, request: &Request, status: u16) -> Answer {
     match system {
         System::Airflow => super::airflow::replies::made_up(path, status),
         System::Emr => super::emr::replies::made_up(path, status, &request.id),
+        System::Gcs => super::gcs::made_up(request, status),
         System::Databricks => {
             let code = match status {
                 429 => "REQUEST_LIMIT_EXCEEDED",

@@ -73,11 +73,11 @@ fn bad(why: String) -> ApiError {
 }
 
 /// Adds the objects of a seed; each system reads its own lists of it. Airflow's stand under `airflow`,
-/// EMR's under `emr`, those of S3 under `s3`.
+/// EMR's under `emr`, those of S3 under `s3`, those of Google Cloud Storage under `gcs`.
 pub fn seed(store: &mut Store, seed: &Value) -> Result<Value, String> {
     let mut databricks = seed.clone();
     let mut of = |name: &str| databricks.as_object_mut().and_then(|lists| lists.remove(name));
-    let (airflow, emr, s3) = (of("airflow"), of("emr"), of("s3"));
+    let (airflow, emr, s3, gcs) = (of("airflow"), of("emr"), of("s3"), of("gcs"));
     let mut names = super::databricks::seed::add(store, &databricks)?;
     if let Some(airflow) = airflow {
         names["airflow"] = super::airflow::seed::add(store, &airflow)?;
@@ -87,6 +87,9 @@ pub fn seed(store: &mut Store, seed: &Value) -> Result<Value, String> {
     }
     if let Some(s3) = s3 {
         names["s3"] = super::s3::seed(store, &s3)?;
+    }
+    if let Some(gcs) = gcs {
+        names["gcs"] = super::gcs::seed(store, &gcs)?;
     }
     Ok(names)
 }

@@ -1,4 +1,4 @@
-//! The embedded emulator: stateful fakes of Databricks, Airflow and EMR, with the habits of the real services.
+//! The embedded emulator: stateful fakes of Databricks, Airflow, EMR and Google Cloud Storage, with the habits of the real services.
 //!
 //! `plumb sandbox`, `plumb demo` and the tests all use it. The frame (log, faults, latency, state, clock) knows no
 //! service; a service is a folder beside it whose handlers are pure functions of the [`Store`] and a [`Request`].
@@ -15,6 +15,7 @@ pub mod emr;
 pub mod errors;
 mod failure;
 mod faults;
+pub mod gcs;
 mod log;
 mod play;
 #[cfg(test)]
@@ -58,7 +59,7 @@ pub struct SandboxOptions {
     /// Objects to begin with, in the shape of the APIs: `{"jobs": […], "clusters": […], "policies": […],
     /// "instance_pools": […], "warehouses": […], "pipelines": […], "airflow": {"dags": […], "connections": […],
     /// "variables": […], "pools": […]}, "emr": {"clusters": […], "security_configurations": […], "applications": […]}, "s3":
-    /// {"buckets": {…}}}`. `"emr": "monthly"` is a ready-made account.
+    /// {"buckets": {…}}, "gcs": {"buckets": {…}}}`. `"emr": "monthly"` is a ready-made account.
     pub seed: Option<Value>,
     /// How long every answer takes.
     pub latency: Duration,
@@ -74,6 +75,8 @@ pub struct SandboxOptions {
     pub emr: Option<emr::EmrOptions>,
     /// Puts Amazon MWAA in front of Airflow, with its API at the address of EMR, which is emulated then, too.
     pub mwaa: Option<airflow::MwaaOptions>,
+    /// Emulates Google Cloud Storage as well, at an address of its own.
+    pub gcs: Option<gcs::GcsOptions>,
     /// Runs the code of job runs, in place of simulating them. The code runs as whoever started this process.
     pub run_code: Option<code_runner::CodeOptions>,
 }
@@ -90,6 +93,7 @@ impl Default for SandboxOptions {
             airflow: None,
             emr: None,
             mwaa: None,
+            gcs: None,
             run_code: None,
         }
     }
@@ -102,6 +106,8 @@ pub(crate) enum System {
     Airflow,
     /// EMR, EMR Serverless, STS and S3.
     Emr,
+    /// Google Cloud Storage, and where its tokens come from.
+    Gcs,
 }
 
 /// A running sandbox. It stops when it is dropped, and what is not on the disk yet is written then.
@@ -114,6 +120,8 @@ pub struct Running {
     pub emr: Option<SocketAddr>,
     /// Where the API of MWAA is, if it is emulated.
     pub mwaa: Option<SocketAddr>,
+    /// Where Google Cloud Storage is, if it is emulated.
+    pub gcs: Option<SocketAddr>,
     servers: Vec<Server>,
     frame: Frame,
 }
@@ -145,6 +153,11 @@ impl Running {
         self.mwaa.map(|addr| format!("http://{addr}"))
     }
 
+    /// The address to put where that of Google Cloud Storage goes (`STORAGE_EMULATOR_HOST`).
+    pub fn gcs_url(&self) -> Option<String> {
+        self.gcs.map(|addr| format!("http://{addr}"))
+    }
+
     /// The address of every emulated system: the one line that `plumb sandbox` prints.
     pub fn addresses(&self) -> Value {
         let mut addresses = json!({ "databricks": self.url() });
@@ -156,6 +169,9 @@ impl Running {
         }
         if let Some(url) = self.mwaa_url() {
             addresses["mwaa"] = json!(url);
+        }
+        if let Some(url) = self.gcs_url() {
+            addresses["gcs"] = json!(url);
         }
         addresses
     }
@@ -244,7 +260,8 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     // The API of MWAA is where EMR is.
     let beside = mwaa.as_ref().map(|_| SocketAddr::new(options.listen.ip(), 0));
     let (is_emr, emr) = (options.emr.is_some(), options.emr.as_ref().map(|e| e.listen).or(beside));
-    let addresses = [Some(options.listen), airflow, emr];
+    let gcs = options.gcs.as_ref().map(|gcs| gcs.listen);
+    let addresses = [Some(options.listen), airflow, emr, gcs];
     if let Some(open) = addresses.into_iter().flatten().find(|a| !a.ip().is_loopback() && !options.allow_remote) {
         return Err(Error::NotLoopback(open));
     }
@@ -259,7 +276,8 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
         store.load(path)?;
     }
     if let Some(folder) = options.airflow.as_ref().and_then(|airflow| airflow.dags.as_ref()) {
-        store.airflow.folder = folder.display().to_string();
+        let bucket = folder.to_string_lossy().starts_with("gs://");
+        store.airflow.folder = if bucket { gcs::MOUNTED.to_owned() } else { folder.display().to_string() };
     }
     if let Some(emr) = &options.emr {
         store.emr.account.clone_from(&emr.account);
@@ -280,7 +298,7 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
     let (addr, server) = listen_at(listen, System::Databricks, frame.clone()).await?;
     lock(&frame).store.workspace = format!("http://{addr}");
     let mut running =
-        Running { addr, airflow: None, emr: None, mwaa: None, servers: vec![server], frame: frame.clone() };
+        Running { addr, airflow: None, emr: None, mwaa: None, gcs: None, servers: vec![server], frame: frame.clone() };
     if let Some(listen) = airflow {
         let (addr, server) = listen_at(listen, System::Airflow, frame.clone()).await?;
         running.airflow = Some(addr);
@@ -288,9 +306,14 @@ pub async fn start_at(options: SandboxOptions, clock: Clock) -> Result<Running, 
         running.servers.push(server);
     }
     if let Some(listen) = emr {
-        let (addr, server) = listen_at(listen, System::Emr, frame).await?;
+        let (addr, server) = listen_at(listen, System::Emr, frame.clone()).await?;
         running.emr = Some(addr).filter(|_| is_emr);
         running.mwaa = Some(addr).filter(|_| mwaa.is_some());
+        running.servers.push(server);
+    }
+    if let Some(listen) = gcs {
+        let (addr, server) = listen_at(listen, System::Gcs, frame).await?;
+        running.gcs = Some(addr);
         running.servers.push(server);
     }
     Ok(running)
@@ -372,6 +395,8 @@ async fn serve(
         Ok(ref bytes) if bare => Ok(json!({ "bytes": bytes.len() })),
         // S3 is not asked in JSON.
         Ok(_) if system == System::Emr && path.starts_with("/s3") && !own => Ok(Value::Null),
+        // An object is whatever it is.
+        Ok(_) if system == System::Gcs && path.starts_with("/upload/") && !own => Ok(Value::Null),
         // JSON of AWS has a type of its own; it is read as JSON under any media type.
         Ok(ref bytes) => request::read_body(header(header::CONTENT_TYPE), bytes),
         Err(_) => {
@@ -380,7 +405,7 @@ async fn serve(
         }
     };
     let raw = match (system, &bytes) {
-        (_, Ok(bytes)) if bare || (system == System::Emr && !own) => {
+        (_, Ok(bytes)) if bare || (matches!(system, System::Emr | System::Gcs) && !own) => {
             request::Raw::of(&method, &uri, &headers, bytes.clone())
         }
         _ => request::Raw::default(),
@@ -503,7 +528,8 @@ async fn parse_dags(frame: &Frame, look: bool) {
     let Some(folder) = folder else { return };
     let parsing = frame.clone();
     let parsed = tokio::task::spawn_blocking(move || {
-        let found = airflow::files::scan(&folder);
+        let bucket = gcs::dag_texts(&lock(&parsing).store, &folder.to_string_lossy());
+        let found = bucket.unwrap_or_else(|| airflow::files::scan(&folder));
         let absolute = |root: &str, path: &String| format!("{}/{path}", root.trim_end_matches('/'));
         let (due, root, at, mut texts, mut parsed) = {
             let mut shared = lock(&parsing);
@@ -574,6 +600,7 @@ fn answer(
             let airflow = shared.options.airflow.as_ref();
             emr::handle(&mut shared.store, airflow, request, read.is_err())
         }
+        (System::Gcs, _) => gcs::handle(&mut shared.store, request),
     };
     let changed = changes(system, request, &handled);
     (instead.map_or(handled, |(_, answer)| answer), changed)
@@ -583,7 +610,7 @@ fn answer(
 fn changes(system: System, request: &Request, answer: &Answer) -> bool {
     // A look at Airflow or EMR may change it too: the DAG processor, the scheduler, clusters move on with the clock.
     let looked = match system {
-        System::Databricks => false,
+        System::Databricks | System::Gcs => false,
         System::Airflow => airflow::looks(request),
         System::Emr => true,
     };
@@ -603,14 +630,14 @@ fn response(answer: Answer, system: System, id: &str, workspace: u64) -> Respons
     for (name, value) in own.into_iter().flatten() {
         builder = builder.header(name, value);
     }
-    if system != System::Emr {
+    if matches!(system, System::Databricks | System::Airflow) {
         builder = builder.header("x-databricks-org-id", workspace);
     }
     if let Some(error) = error {
         builder = builder.header("x-amzn-errortype", error);
     }
     if let Some(kind) = kind {
-        builder = builder.header(header::CONTENT_TYPE, kind);
+        builder = builder.header(header::CONTENT_TYPE, kind.as_ref());
     }
     if let Some(at) = modified {
         builder = builder.header(header::LAST_MODIFIED, at);

@@ -1,6 +1,6 @@
 //! Settings of the sandbox, for tests and demos: how long things take, how runs end, how late lists are.
 
-use super::{airflow, databricks::statement_script::ScriptedStatement, emr, failure::RunScenario, s3};
+use super::{airflow, databricks::statement_script::ScriptedStatement, emr, failure::RunScenario, gcs, s3};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -67,6 +67,8 @@ pub struct SandboxSettings {
     pub emr: emr::EmrSettings,
     /// Those of the emulated S3.
     pub s3: s3::S3Settings,
+    /// Those of the emulated Google Cloud Storage.
+    pub gcs: gcs::GcsSettings,
 }
 
 impl Default for SandboxSettings {
@@ -101,6 +103,7 @@ impl Default for SandboxSettings {
             mwaa: airflow::MwaaSettings::default(),
             emr: emr::EmrSettings::default(),
             s3: s3::S3Settings::default(),
+            gcs: gcs::GcsSettings::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The state of all emulated services in one value, with the clock: it is saved to a file and loaded from it.
 
-use super::{airflow, databricks, emr, errors::Error, s3, saving, settings::SandboxSettings};
+use super::{airflow, databricks, emr, errors::Error, gcs, s3, saving, settings::SandboxSettings};
 use serde::{Deserialize, Serialize};
 use std::{
     path::Path,
@@ -27,12 +27,14 @@ pub struct Store {
     pub(crate) airflow: airflow::AirflowState,
     pub(crate) emr: emr::EmrState,
     pub(crate) s3: s3::S3State,
+    pub(crate) gcs: gcs::GcsState,
     /// What tests and demos may set.
     pub settings: SandboxSettings,
     pub(crate) tokens: databricks::identity::DatabricksTokens,
     pub(crate) airflow_tokens: airflow::auth::AirflowTokens,
     /// The environment of MWAA. It is not saved.
     pub(crate) mwaa: Option<airflow::mwaa::MwaaServed>,
+    pub(crate) gcs_tokens: gcs::GcsTokens,
     /// Where the workspace is now. It is not saved: the next sandbox has another port.
     pub(crate) workspace: String,
     /// Whether the code of job runs is run. It is not saved: only whoever starts the process says so.
@@ -65,6 +67,8 @@ struct Dump {
     emr: emr::EmrState,
     #[serde(default)]
     s3: s3::S3State,
+    #[serde(default)]
+    gcs: gcs::GcsState,
 }
 
 /// A [`Dump`] that is written: the store is looked at, not copied.
@@ -77,6 +81,7 @@ struct View<'a> {
     airflow: &'a airflow::AirflowState,
     emr: &'a emr::EmrState,
     s3: &'a s3::S3State,
+    gcs: &'a gcs::GcsState,
 }
 
 const FORMAT: u32 = 1;
@@ -92,10 +97,12 @@ impl Store {
             airflow: airflow::AirflowState::default(),
             emr: emr::EmrState::default(),
             s3: s3::S3State::default(),
+            gcs: gcs::GcsState::default(),
             settings: SandboxSettings::default(),
             tokens: databricks::identity::DatabricksTokens::default(),
             airflow_tokens: airflow::auth::AirflowTokens::default(),
             mwaa: None,
+            gcs_tokens: gcs::GcsTokens::default(),
             workspace: WORKSPACE.to_owned(),
             runs_code: false,
         }
@@ -155,7 +162,7 @@ impl Store {
 
     /// Refuses every token presented or issued so far; answers how many there were.
     pub(crate) fn revoke(&mut self) -> usize {
-        self.tokens.revoke_all() + self.airflow_tokens.expire_all()
+        self.tokens.revoke_all() + self.airflow_tokens.expire_all() + self.gcs_tokens.expire_all()
     }
 
     /// All the objects, as `/_sandbox/state` shows them.
@@ -170,8 +177,8 @@ impl Store {
     }
 
     fn view(&self) -> View<'_> {
-        let Store { saved, settings, databricks, airflow, emr, s3, .. } = self;
-        View { saved, settings, databricks, airflow, emr, s3 }
+        let Store { saved, settings, databricks, airflow, emr, s3, gcs, .. } = self;
+        View { saved, settings, databricks, airflow, emr, s3, gcs }
     }
 
     /// Replaces all the objects by a [`Store::dump`].
@@ -188,6 +195,7 @@ impl Store {
         self.airflow = dump.airflow;
         self.emr = dump.emr;
         self.s3 = dump.s3;
+        self.gcs = dump.gcs;
         databricks::code::lost(self);
         Ok(())
     }

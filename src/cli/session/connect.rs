@@ -10,6 +10,7 @@ use crate::settings::{self, Clock};
 use crate::ui::{Failure, Ui};
 use plumb_core::cutover::Hold;
 use plumb_core::kinds::Kind;
+use plumb_core::kinds::airflow::destination::Destination;
 use plumb_core::manifest::AirflowTarget;
 use plumb_core::plan::{Plan, PlanLinks, WorkspacePages};
 use plumb_core::render::page::PageInput;
@@ -167,7 +168,7 @@ impl Project {
             let files = match &airflow.dags {
                 Some(place) => {
                     ui.detail(&format!("its DAG files are in {place}"));
-                    if place.starts_with("s3:") && !endpoint_is_here("AWS_ENDPOINT_URL_S3") {
+                    if is_far(place) {
                         far.push(System::DagFiles);
                     }
                     let opened = DagFiles::open(place, &self.dir, settings::env);
@@ -291,6 +292,15 @@ fn own_files(mwaa: &Mwaa, ui: &Ui) -> Result<DagFiles, dag_files::OpenError> {
     ui.detail(&format!("its DAG files are in {place}, as the MWAA environment {name} says"));
     let why = format!("the MWAA environment {name} is in {region}: set `airflow.dags`, or fix its bucket");
     DagFiles::only_in(mwaa.identity(), place, region, why)
+}
+
+/// Whether DAG files are kept on another machine.
+fn is_far(place: &str) -> bool {
+    match Destination::read(place) {
+        Ok(Destination::S3 { .. }) => !endpoint_is_here("AWS_ENDPOINT_URL_S3"),
+        Ok(Destination::Gcs { .. }) => !crate::services::gcs::is_here(&settings::env),
+        Ok(Destination::Folder(_)) | Err(_) => false,
+    }
 }
 
 /// Whether a service of AWS is emulated on this machine.

@@ -5,19 +5,16 @@ use super::errors;
 use super::mwaa::Mwaa;
 use crate::services::{
     http::{self, Broken},
+    issued::{OPAQUE, TokenSource, lasts, renewal},
     retry::Policy,
     secret::{Redactor, Secret},
 };
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{sync::Mutex, time::Instant};
-
-/// A token is renewed this long before it expires, or in the last third of a short life: a request that is under way must
-/// not see it expire.
-pub(super) const MARGIN: Duration = Duration::from_secs(120);
 
 /// Attempts to get a token.
 const ATTEMPTS: u32 = 4;
@@ -55,7 +52,7 @@ impl AirflowAuth {
             }
             Credentials::Token(token) => redactor.learn(token),
             // What it signs in with is learnt when there is something.
-            Credentials::Iam(_) => {}
+            Credentials::Iam(_) | Credentials::Issued(_) => {}
         }
         AirflowAuth { config, client, redactor, policy, held: Mutex::default() }
     }
@@ -66,26 +63,39 @@ impl AirflowAuth {
             Credentials::Password { username, password } if api == AirflowApi::V1 => {
                 Secret::new(format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose()))))
             }
-            Credentials::Password { username, password } => self.token_for(username, password).await?,
+            Credentials::Password { .. } | Credentials::Issued(_) => self.held_token().await?,
             Credentials::Token(token) => Secret::new(format!("Bearer {}", token.expose())),
             Credentials::Iam(mwaa) => return mwaa.sign_in(&self.client, &self.redactor).await,
         };
         Ok(SignIn { header: "Authorization", value })
     }
 
-    /// The token for a password, kept until it is about to expire. One renewal at a time: the others wait for it.
-    async fn token_for(&self, username: &str, password: &Secret) -> Result<Secret, String> {
+    /// The token that was got, kept until it is about to expire. One renewal at a time: the others wait for it.
+    async fn held_token(&self) -> Result<Secret, String> {
         let mut held = self.held.lock().await;
         if let Some(token) = held.as_ref().filter(|t| t.renew.is_none_or(|time| Instant::now() < time)) {
             return Ok(token.header.clone());
         }
-        let token = self.fetch(username, password).await?;
+        let token = match &self.config.credentials {
+            Credentials::Password { username, password } => self.fetch(username, password).await?,
+            Credentials::Issued(source) => self.issued(source).await?,
+            Credentials::Token(_) | Credentials::Iam(_) => return Err("this is renewed elsewhere".to_owned()),
+        };
         let header = token.header.clone();
         *held = Some(token);
         Ok(header)
     }
 
-    /// Forgets a token that the server refused. Says whether another one can be had.
+    /// The token that a command or a file has now. One that does not say how long it lasts is not trusted for long; a file is
+    /// read for each request, so that it may change at any time.
+    async fn issued(&self, source: &TokenSource) -> Result<AirflowToken, String> {
+        let token = source.token(&self.redactor).await?;
+        let renew = if source.is_cheap() { Instant::now() } else { renewal_of(&token) };
+        Ok(AirflowToken { header: Secret::new(format!("Bearer {token}")), renew: Some(renew) })
+    }
+
+    /// Forgets a token that the server refused. Says whether another one can be had: of a command or a file only one that
+    /// differs is worth a request.
     pub async fn refused(&self, sign_in: &SignIn) -> bool {
         if let Credentials::Iam(mwaa) = &self.config.credentials {
             return mwaa.refused(sign_in).await;
@@ -95,7 +105,18 @@ impl AirflowAuth {
         if held.as_ref().is_some_and(|token| token.header == sign_in.value) {
             *held = None;
         }
-        sign_in.value.expose().starts_with("Bearer ") && matches!(self.config.credentials, Credentials::Password { .. })
+        match &self.config.credentials {
+            Credentials::Password { .. } => sign_in.value.expose().starts_with("Bearer "),
+            Credentials::Token(_) | Credentials::Iam(_) => false,
+            Credentials::Issued(source) => {
+                if held.is_none() {
+                    // Why there is none is told to whoever signs in next.
+                    let Ok(token) = self.issued(source).await else { return true };
+                    *held = Some(token);
+                }
+                held.as_ref().is_some_and(|token| token.header != sign_in.value)
+            }
+        }
     }
 
     /// The environment through which AWS passes requests on, where the web server is not asked itself.
@@ -114,8 +135,7 @@ impl AirflowAuth {
             let (why, passing) = match self.fetch_once(&body, attempt).await {
                 Ok(token) => {
                     self.redactor.learn(&Secret::new(&token));
-                    let lasts = lasts(&token, Timestamp::now());
-                    let renew = lasts.map(|l| Instant::now() + l.saturating_sub(MARGIN).max(l.mul_f64(2.0 / 3.0)));
+                    let renew = lasts(&token, Timestamp::now()).map(renewal);
                     return Ok(AirflowToken { header: Secret::new(format!("Bearer {token}")), renew });
                 }
                 Err(failed) => failed,
@@ -152,27 +172,7 @@ impl AirflowAuth {
     }
 }
 
-/// How long a token lasts, by its own word (RFC 7519, 4.1.4). Airflow's last a day unless the server says otherwise.
-pub(super) fn lasts(token: &str, now: Timestamp) -> Option<Duration> {
-    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let seconds = claims.get("exp")?.as_i64()?.saturating_sub(now.as_second());
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_says_how_long_it_lasts() {
-        let now: Timestamp = "2024-05-01T10:00:00Z".parse().unwrap();
-        let token = |claims: &str| format!("eyJh.{}.sig", URL_SAFE_NO_PAD.encode(claims));
-        let exp = |seconds: i64| token(&json!({ "exp": now.as_second() + seconds }).to_string());
-        assert_eq!(lasts(&exp(3600), now), Some(Duration::from_secs(3600)));
-        assert_eq!(lasts(&exp(-5), now), Some(Duration::ZERO));
-        for other in ["opaque", "a.b.c", &token("{}"), &token("[]"), ""] {
-            assert_eq!(lasts(other, now), None, "{other}");
-        }
-    }
+/// When to run a command again for another token.
+fn renewal_of(token: &str) -> Instant {
+    lasts(token, Timestamp::now()).map_or_else(|| Instant::now() + OPAQUE, renewal)
 }

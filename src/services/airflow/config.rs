@@ -5,6 +5,7 @@
 
 use super::mwaa::{Mwaa, MwaaError};
 use crate::services::http::ClientError;
+use crate::services::issued::{TimeoutError, TokenSource};
 use crate::services::secret::Secret;
 use plumb_model::limits::Pace;
 use plumb_model::text::is_loopback;
@@ -19,12 +20,17 @@ pub enum AirflowConfigError {
     Url { url: String, why: String },
     #[error("`airflow.api` is `{0}`; use one of: auto, v1, v2")]
     Api(String),
-    #[error("nobody is signed in to {0}: set AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN")]
+    #[error(
+        "nobody is signed in to {0}: set AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN, AIRFLOW_TOKEN_COMMAND or \
+         AIRFLOW_TOKEN_FILE"
+    )]
     NoCredentials(String),
     #[error("{0} is set and {1} is not")]
     Half(&'static str, &'static str),
-    #[error("AIRFLOW_TOKEN and AIRFLOW_PASSWORD are both set; remove one")]
-    Several,
+    #[error("{0} and {1} are both set; remove one")]
+    Several(&'static str, &'static str),
+    #[error(transparent)]
+    Timeout(#[from] TimeoutError),
     /// Credentials of one server would go to another.
     #[error(
         "the target's Airflow is {url}, and the environment does not say that the credentials are for it: set \
@@ -83,6 +89,8 @@ pub enum Credentials {
     Token(Secret),
     /// AWS credentials, for an environment of Amazon MWAA.
     Iam(Arc<Mwaa>),
+    /// The same, from where another one comes when it expires.
+    Issued(TokenSource),
 }
 
 /// Everything that signing in needs.
@@ -116,16 +124,7 @@ impl AirflowConfig {
             (Some(asked), None) => return Err(AirflowConfigError::NotMeant { url: asked.url }),
         };
         let api = AirflowApi::read(explicit.api.as_deref())?;
-        let credentials = match (env("AIRFLOW_TOKEN"), env("AIRFLOW_USERNAME"), env("AIRFLOW_PASSWORD")) {
-            (Some(_), _, Some(_)) => return Err(AirflowConfigError::Several),
-            (Some(token), _, None) => Credentials::Token(Secret::new(token)),
-            (None, Some(username), Some(password)) => {
-                Credentials::Password { username, password: Secret::new(password) }
-            }
-            (None, Some(_), None) => return Err(AirflowConfigError::Half("AIRFLOW_USERNAME", "AIRFLOW_PASSWORD")),
-            (None, None, Some(_)) => return Err(AirflowConfigError::Half("AIRFLOW_PASSWORD", "AIRFLOW_USERNAME")),
-            (None, None, None) => return Err(AirflowConfigError::NoCredentials(address.url)),
-        };
+        let credentials = credentials(env)?.ok_or_else(|| AirflowConfigError::NoCredentials(address.url.clone()))?;
         let plain = address.loopback && address.url.starts_with("http://");
         Ok(AirflowConfig { url: address.url, plain, pace: None, api, credentials })
     }
@@ -164,7 +163,35 @@ impl AirflowConfig {
             Credentials::Password { username, .. } => format!("user {username} (AIRFLOW_USERNAME)"),
             Credentials::Token(_) => "a token (AIRFLOW_TOKEN)".to_owned(),
             Credentials::Iam(mwaa) => mwaa.describe(),
+            Credentials::Issued(source) => format!("a token ({})", source.variable),
         }
+    }
+}
+
+/// What the environment has to sign in with: one of a password, a token, a command and a file.
+fn credentials(env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Credentials>, AirflowConfigError> {
+    const WAYS: [&str; 4] = ["AIRFLOW_TOKEN", "AIRFLOW_TOKEN_COMMAND", "AIRFLOW_TOKEN_FILE", "AIRFLOW_PASSWORD"];
+    let mut set = WAYS.into_iter().filter(|name| env(name).is_some());
+    if let (Some(one), Some(other)) = (set.next(), set.next()) {
+        return Err(AirflowConfigError::Several(one, other));
+    }
+    let [token, command, file, password] = WAYS.map(env);
+    if let Some(token) = token {
+        return Ok(Some(Credentials::Token(Secret::new(token))));
+    }
+    if let Some(line) = command {
+        return Ok(Some(Credentials::Issued(TokenSource::command("AIRFLOW_TOKEN_COMMAND", line, env)?)));
+    }
+    if let Some(path) = file {
+        return Ok(Some(Credentials::Issued(TokenSource::file("AIRFLOW_TOKEN_FILE", path))));
+    }
+    match (env("AIRFLOW_USERNAME"), password) {
+        (Some(username), Some(password)) => {
+            Ok(Some(Credentials::Password { username, password: Secret::new(password) }))
+        }
+        (Some(_), None) => Err(AirflowConfigError::Half("AIRFLOW_USERNAME", "AIRFLOW_PASSWORD")),
+        (None, Some(_)) => Err(AirflowConfigError::Half("AIRFLOW_PASSWORD", "AIRFLOW_USERNAME")),
+        (None, None) => Ok(None),
     }
 }
 
@@ -233,8 +260,10 @@ mod tests {
     #[test]
     fn no_credential_goes_to_an_address_that_only_the_project_file_names() {
         let token = [("AIRFLOW_TOKEN", "hunter33")];
+        let command = [("AIRFLOW_TOKEN_COMMAND", "echo hunter33")];
+        let file = [("AIRFLOW_TOKEN_FILE", "/run/hunter33")];
         let named = "https://airflow.example.com";
-        for credential in [&PASSWORD[..], &token] {
+        for credential in [&PASSWORD[..], &token, &command, &file] {
             for (asked, meant, goes) in [
                 (named, Some(named), true),
                 (named, None, false),
@@ -291,7 +320,18 @@ mod tests {
             let error = resolve(&with_url(env, "http://127.0.0.1:8080"), url, api).unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("hunter"), "{error}");
         }
-        let both = [("AIRFLOW_TOKEN", "t"), ("AIRFLOW_PASSWORD", "hunter22"), ("AIRFLOW_USERNAME", "ann")];
-        assert_eq!(resolve(&with_url(&both, "http://127.0.0.1:8080"), local, None), Err(AirflowConfigError::Several));
+        let ways = ["AIRFLOW_TOKEN", "AIRFLOW_TOKEN_COMMAND", "AIRFLOW_TOKEN_FILE", "AIRFLOW_PASSWORD"];
+        for (one, other) in
+            [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)].map(|(a, b): (usize, usize)| (ways[a], ways[b]))
+        {
+            let both = with_url(
+                &[(one, "hunter22"), (other, "hunter22"), ("AIRFLOW_USERNAME", "ann")],
+                "http://127.0.0.1:8080",
+            );
+            assert_eq!(resolve(&both, local, None), Err(AirflowConfigError::Several(one, other)));
+        }
+        let slow = [("AIRFLOW_TOKEN_COMMAND", "x"), ("PLUMB_TOKEN_TIMEOUT", "soon")];
+        let error = resolve(&with_url(&slow, "http://127.0.0.1:8080"), local, None).unwrap_err().to_string();
+        assert!(error.contains("PLUMB_TOKEN_TIMEOUT is `soon`"), "{error}");
     }
 }

@@ -9,11 +9,12 @@ mod world;
 
 pub use profile::Files;
 
+pub(super) use super::endpoint::is_plain;
+use super::endpoint::{BadEndpoint, endpoint};
 use super::http::ClientError;
 use super::secret::{Redactor, Secret};
 use http::request::Parts;
 use plumb_model::call::Method;
-use plumb_model::text::is_loopback;
 use profile::CredentialSource;
 use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::{Context, ProvideCredentialDyn, SignRequest, SigningCredential};
@@ -101,24 +102,12 @@ impl Aws {
         }
         let found = [of_service, "AWS_ENDPOINT_URL"].into_iter().find_map(|from| Some((from, (self.env)(from)?)));
         let Some((from, text)) = found else { return Ok(None) };
-        let wrong = |why: &str| AwsError::Setting { what: from.to_owned(), value: text.clone(), why: why.to_owned() };
-        let url = reqwest::Url::parse(text.trim()).map_err(|e| wrong(&format!("{e}; expected an address")))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            let value = format!("{}://…@{}", url.scheme(), url.host_str().unwrap_or_default());
-            let why = "credentials don't belong into an address".to_owned();
-            return Err(AwsError::Setting { what: from.to_owned(), value, why });
-        }
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(wrong("expected `https://` and a host name"));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("it has a query; expected an address alone"));
-        }
-        // A signature keeps the key secret, but not what was asked and answered, nor the session token beside it.
-        if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
-            return Err(wrong("requests would cross the network in the clear; expected `https://`, or this machine"));
-        }
-        Ok(Some(Endpoint { url: url.as_str().trim_end_matches('/').to_owned(), from }))
+        let url = endpoint(&text).map_err(|BadEndpoint { value, why }| AwsError::Setting {
+            what: from.to_owned(),
+            value,
+            why,
+        })?;
+        Ok(Some(Endpoint { url, from }))
     }
 
     /// What takes secrets out of texts before anybody sees them.
@@ -198,11 +187,6 @@ pub fn domain(region: &str) -> &'static str {
         r if r.starts_with("us-isob-") => "sc2s.sgov.gov",
         _ => "amazonaws.com",
     }
-}
-
-/// Whether an address is one of this machine without TLS: no certificates, no proxy.
-pub(super) fn is_plain(url: &str) -> bool {
-    reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.host_str().is_some_and(is_loopback))
 }
 
 #[cfg(test)]

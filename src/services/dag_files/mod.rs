@@ -5,12 +5,16 @@
 //! written again, so that Airflow does not parse it again.
 
 mod folder;
+mod gcs;
 mod s3;
+mod texts;
 
 use super::Requests;
 use super::aws::{Aws, AwsError, Env, Files};
+use super::gcs::GcsError;
 use super::s3::S3Client;
 use folder::Folder;
+use gcs::GoogleBucket;
 use plumb_core::kinds::airflow::destination::{Destination, Unusable};
 use plumb_core::kinds::airflow::python;
 use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError};
@@ -24,6 +28,8 @@ use std::sync::Arc;
 
 /// The longest file that is looked into, in bytes: DAG files are text that people can read.
 const LONGEST: u64 = 4 * 1024 * 1024;
+/// What a bucket is told that a file is.
+const MEDIA: &str = "text/x-python; charset=utf-8";
 /// The deepest folder that is looked into.
 const DEEPEST: usize = 16;
 /// How often a write is tried again when it turned out that the file is not what it was, or seemed so.
@@ -38,6 +44,9 @@ pub enum OpenError {
     /// AWS cannot be talked to.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// Google Cloud Storage cannot be talked to.
+    #[error(transparent)]
+    Gcs(#[from] GcsError),
 }
 
 /// The DAG files of an Airflow deployment.
@@ -91,9 +100,10 @@ impl DagFiles {
         DagFiles { place: None, requests: Requests::default() }
     }
 
-    /// The files of what `airflow.dags` says: a folder, a relative one below `base`, or `s3://BUCKET/PREFIX`.
+    /// The files of what `airflow.dags` says: a folder, a relative one below `base`, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.
     ///
-    /// Nothing is asked yet: credentials, which are found as the AWS CLI finds them, are looked for at the first call.
+    /// Nothing is asked yet: credentials, which are found as the AWS CLI finds them, or in the environment, are looked for at
+    /// the first call.
     pub fn open(
         place: &str,
         base: &Path,
@@ -106,6 +116,11 @@ impl DagFiles {
                 let aws = Aws::new(env.clone(), &Files::read(&env))?;
                 let requests = Requests::default();
                 let bucket = Bucket::new(aws, bucket, prefix, requests.clone())?;
+                Ok(DagFiles { place: Some(Arc::new(bucket)), requests })
+            }
+            Destination::Gcs { bucket, prefix } => {
+                let requests = Requests::default();
+                let bucket = GoogleBucket::new(&env, bucket, prefix, requests.clone())?;
                 Ok(DagFiles { place: Some(Arc::new(bucket)), requests })
             }
         }

@@ -4,18 +4,15 @@
 //! version that was looked at (`If-Match`), and so it is removed. What somebody else wrote in between is never lost. A
 //! store that answers 501 to conditions gets none: there the look before the write has to do.
 
-use super::{Doing, FileStore, LONGEST, StoredFile, Wrote, as_text, is_read, not_sent};
+use super::texts::{BucketFile, KnownTexts};
+use super::{Doing, FileStore, LONGEST, MEDIA, StoredFile, Wrote, as_text};
 use crate::services::Requests;
 use crate::services::aws::{Aws, AwsError};
 use crate::services::s3::{S3Client, S3Request};
 use plumb_model::call::{Call, ServiceError};
 use reqwest::Method;
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Files by name: the version, and the text if it is one.
-type Texts = HashMap<String, (String, Option<String>)>;
 
 /// A bucket, or the part of it below a prefix.
 pub(super) struct Bucket(Arc<Inner>);
@@ -24,8 +21,7 @@ struct Inner {
     s3: S3Client,
     /// Whether the store knows conditions, as far as is known.
     conditional: AtomicBool,
-    /// What was read, by name, with its version: a listing reads only what has changed since the last one.
-    texts: Mutex<Texts>,
+    texts: KnownTexts,
 }
 
 impl Bucket {
@@ -36,7 +32,7 @@ impl Bucket {
 
     /// The bucket that `s3` reaches.
     pub(super) fn of(s3: S3Client) -> Self {
-        Bucket(Arc::new(Inner { s3, conditional: AtomicBool::new(true), texts: Mutex::default() }))
+        Bucket(Arc::new(Inner { s3, conditional: AtomicBool::new(true), texts: KnownTexts::default() }))
     }
 }
 
@@ -59,41 +55,22 @@ impl FileStore for Bucket {
     }
 }
 
-/// Reads the listing, and of the files those that are new or changed, several at a time.
+/// Reads the listing, and of the files those that are new or changed.
 async fn files(bucket: Arc<Inner>, call: &Call) -> Result<Vec<(String, Option<String>)>, ServiceError> {
-    let mut versions: HashMap<String, String> = HashMap::new();
-    let mut too_long = Vec::new();
-    for object in bucket.s3.list(call, bucket.s3.prefix()).await? {
-        let Some(name) = object.key.strip_prefix(bucket.s3.prefix()) else { continue };
-        if is_read(name) && object.size <= LONGEST {
-            versions.insert(name.to_owned(), object.etag);
-        } else if is_read(name) {
-            too_long.push((name.to_owned(), None));
-        }
-    }
-    let mut texts = bucket.texts().clone();
-    texts.retain(|name, (version, _)| versions.get(name) == Some(version));
-    let mut reading = tokio::task::JoinSet::new();
-    for name in versions.into_keys().filter(|name| !texts.contains_key(name)) {
+    let prefix = bucket.s3.prefix();
+    let listed = bucket.s3.list(call, prefix).await?.into_iter().filter_map(|object| {
+        let name = object.key.strip_prefix(prefix)?.to_owned();
+        Some(BucketFile { name, version: object.etag, size: object.size })
+    });
+    let listed = listed.collect();
+    let look = |name: String| {
         let (bucket, call) = (bucket.clone(), call.clone());
-        reading.spawn(async move { bucket.look(&call, &name).await.map(|found| (name, found)) });
-    }
-    while let Some(read) = reading.join_next().await {
-        let (name, found) = read.map_err(|e| not_sent(call, &e.to_string()))??;
-        // A file that went away since the listing is not there.
-        if let Some(found) = found {
-            texts.insert(name, (found.version, found.text));
-        }
-    }
-    bucket.texts().clone_from(&texts);
-    Ok(texts.into_iter().map(|(name, (_, text))| (name, text)).chain(too_long).collect())
+        async move { bucket.look(&call, &name).await }
+    };
+    bucket.texts.of(call, listed, look).await
 }
 
 impl Inner {
-    fn texts(&self) -> std::sync::MutexGuard<'_, Texts> {
-        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn look(&self, call: &Call, name: &str) -> Result<Option<StoredFile>, ServiceError> {
         let key = format!("{}{name}", self.s3.prefix());
         let longest = Some(LONGEST);
@@ -120,7 +97,7 @@ impl Inner {
         let key = format!("{}{name}", self.s3.prefix());
         let conditional = self.conditional.load(Ordering::Relaxed);
         let condition = Some(condition).filter(|_| conditional);
-        let content_type = (method == Method::PUT).then_some("text/x-python; charset=utf-8");
+        let content_type = (method == Method::PUT).then_some(MEDIA);
         let ask = S3Request { method, key: &key, condition, body, content_type, action, ..S3Request::default() };
         match self.s3.ask(call, &ask).await? {
             Ok(_) => Ok(Wrote::Done),

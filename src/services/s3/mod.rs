@@ -6,13 +6,15 @@ mod download;
 pub(crate) use download::S3Download;
 
 use self::answer::{S3Error, S3Listing, S3Object, page, refusal};
+use super::Requests;
 use super::aws::{self, Aws, AwsError, Endpoint};
+use super::endpoint::is_plain;
 use super::http::{self as web, Broken};
-use super::rate_limiter::{RateLimiter, RequestOutcome};
-use super::retry::{self, Attempts, Policy, Retry};
-use super::{Requests, random};
+use super::object_store::{self, ObjectRequest, StoreAttempt, StoreRefusal};
+use super::rate_limiter::RateLimiter;
+use super::retry::Policy;
 use jiff::Timestamp;
-use plumb_model::call::{Call, ServiceError};
+use plumb_model::call::{Call, Doubt, ServiceError};
 use plumb_model::limits::Pace;
 use plumb_model::text::percent_encoded;
 use reqwest::Method;
@@ -21,7 +23,7 @@ use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use tokio::time::Instant;
+use std::time::Duration;
 
 /// The region that is asked where none was named: it answers which one a bucket is in.
 const ANY_REGION: &str = "us-east-1";
@@ -102,7 +104,7 @@ impl S3Client {
         requests: Requests,
     ) -> Result<Self, AwsError> {
         let endpoint = aws.endpoint("AWS_ENDPOINT_URL_S3")?;
-        let client = web::client(endpoint.as_ref().is_some_and(|e| aws::is_plain(&e.url)))?;
+        let client = web::client(endpoint.as_ref().is_some_and(|e| is_plain(&e.url)))?;
         let region = Mutex::new(aws.region().unwrap_or(ANY_REGION).to_owned());
         let (pace, policy) = (RateLimiter::new(Pace::None), Policy::default());
         let only_here = None;
@@ -196,62 +198,8 @@ impl S3Client {
     /// Sends a request as often as is safe and useful, to the region that the bucket turns out to be in. A refusal that
     /// stays is handed on: the caller knows what it means.
     pub(crate) async fn ask(&self, call: &Call, ask: &S3Request<'_>) -> Result<Result<S3Reply, S3Error>, ServiceError> {
-        // The time in line for the first attempt is not spent on trying.
-        let mut began = None;
-        let (mut attempt, mut moved, mut renewed) = (0, false, false);
-        let mut attempts = Attempts::default();
-        let mut failed =
-            |fault: ServiceError| if ask.method == Method::GET { fault } else { attempts.failed(call, fault) };
-        loop {
-            let pass = self.pace.enter(call).await;
-            let began = *began.get_or_insert_with(Instant::now);
-            let (fault, mut refusal) = match self.attempt(call, attempt, ask).await {
-                Ok(Ok(reply)) => {
-                    pass.leave(RequestOutcome::Well);
-                    return Ok(Ok(reply));
-                }
-                Ok(Err(refusal)) => {
-                    let too_fast = matches!(refusal.status, 429 | 503);
-                    pass.leave(if too_fast {
-                        RequestOutcome::TooFast(refusal.retry_after)
-                    } else {
-                        RequestOutcome::Well
-                    });
-                    (self.fault(call, &refusal), Some(refusal))
-                }
-                Err((fault, hopeless)) => {
-                    pass.leave(RequestOutcome::Otherwise);
-                    if hopeless {
-                        return Err(failed(fault));
-                    }
-                    (fault, None)
-                }
-            };
-            let fault = failed(fault);
-            if let Some(refusal) = &mut refusal {
-                refusal.doubt = fault.doubt();
-
-                let region = refusal.region.as_ref().filter(|r| self.endpoint.is_none() && **r != self.region());
-                if let Some(region) = region.filter(|_| refusal.is_elsewhere() && !moved) {
-                    self.region.lock().unwrap_or_else(PoisonError::into_inner).clone_from(region);
-                    moved = true;
-                    continue;
-                }
-                if refusal.is_expired() && !renewed {
-                    self.aws.forget().await;
-                    renewed = true;
-                    continue;
-                }
-            }
-            // Every request sets a state, so that sending it twice does what sending it once does.
-            let repeatable = Call { repeatable: true, ..call.clone() };
-            match (retry::next(&self.policy, &repeatable, &fault, attempt, began.elapsed(), random()), refusal) {
-                (Retry::After(wait), _) => tokio::time::sleep(wait).await,
-                (Retry::GiveUp, Some(refusal)) => return Ok(Err(refusal)),
-                (Retry::GiveUp, None) => return Err(fault),
-            }
-            attempt += 1;
-        }
+        let mut sending = S3Sending { client: self, call, ask, moved: false, renewed: false };
+        object_store::send(&mut sending, call, &self.pace, &self.policy).await
     }
 
     /// The address of an object, or of the bucket: the bucket stands in the host's name, as AWS wants it, except where a
@@ -373,6 +321,62 @@ impl S3Client {
             message = format!("{message}; signed with the credentials of {}", self.aws.describe().await);
         }
         self.fault(call, &S3Error { message, ..refusal })
+    }
+}
+
+/// A request on its way to the region that the bucket turns out to be in.
+struct S3Sending<'a> {
+    client: &'a S3Client,
+    call: &'a Call,
+    ask: &'a S3Request<'a>,
+    moved: bool,
+    renewed: bool,
+}
+
+impl ObjectRequest for S3Sending<'_> {
+    type Reply = S3Reply;
+    type Refusal = S3Error;
+
+    fn reads(&self) -> bool {
+        self.ask.method == Method::GET
+    }
+
+    async fn attempt(&self, attempt: u32) -> StoreAttempt<S3Reply, S3Error> {
+        self.client.attempt(self.call, attempt, self.ask).await
+    }
+
+    fn fault(&self, refusal: &S3Error) -> ServiceError {
+        self.client.fault(self.call, refusal)
+    }
+
+    async fn mend(&mut self, refusal: &S3Error) -> bool {
+        let client = self.client;
+        let region = refusal.region.as_ref().filter(|r| client.endpoint.is_none() && **r != client.region());
+        if let Some(region) = region.filter(|_| refusal.is_elsewhere() && !self.moved) {
+            client.region.lock().unwrap_or_else(PoisonError::into_inner).clone_from(region);
+            self.moved = true;
+            return true;
+        }
+        if refusal.is_expired() && !self.renewed {
+            client.aws.forget().await;
+            self.renewed = true;
+            return true;
+        }
+        false
+    }
+}
+
+impl StoreRefusal for S3Error {
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    fn set_doubt(&mut self, doubt: Option<Doubt>) {
+        self.doubt = doubt;
     }
 }
 

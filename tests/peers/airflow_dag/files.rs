@@ -1,7 +1,8 @@
-//! The place of DAG files: what plumb writes there, and what it never touches. Each test runs over a folder and over S3.
+//! The place of DAG files: what plumb writes there, and what it never touches. Each test runs over a folder, over S3 and over Google Cloud Storage.
 
 use super::cases;
 use super::moto::moto;
+use crate::gcs::GoogleStore;
 use plumb::services::DagFiles;
 use plumb_core::kinds::airflow::python;
 use plumb_model::call::{Call, Method, Service, ServiceError, System};
@@ -42,6 +43,7 @@ pub fn paths(list: &Value) -> Vec<&str> {
 enum Place {
     Folder(tempfile::TempDir),
     S3(String),
+    Gcs(GoogleStore),
 }
 
 /// A prefix that no other test has.
@@ -58,8 +60,9 @@ pub fn s3(prefix: &str) -> DagFiles {
 }
 
 impl Place {
-    fn both() -> [Place; 2] {
-        [Place::Folder(tempfile::tempdir().unwrap()), Place::S3(prefix())]
+    fn all() -> [Place; 3] {
+        let bucket = prefix().replace('/', "-");
+        [Place::Folder(tempfile::tempdir().unwrap()), Place::S3(prefix()), Place::Gcs(GoogleStore::fake(&bucket))]
     }
 
     fn files(&self) -> DagFiles {
@@ -70,6 +73,7 @@ impl Place {
                 DagFiles::open(name.to_str().unwrap(), base, |_| None).unwrap()
             }
             Place::S3(prefix) => s3(prefix),
+            Place::Gcs(store) => store.files(),
         }
     }
 
@@ -85,6 +89,7 @@ impl Place {
                 fs::write(file, bytes).unwrap();
             }
             Place::S3(prefix) => moto().put(&format!("{prefix}/{name}"), bytes),
+            Place::Gcs(store) => store.put(name, bytes),
         }
     }
 
@@ -92,6 +97,7 @@ impl Place {
         match self {
             Place::Folder(folder) => fs::read(folder.path().join(name)).ok(),
             Place::S3(prefix) => moto().get(&format!("{prefix}/{name}")),
+            Place::Gcs(store) => store.get(name),
         }
     }
 
@@ -112,6 +118,7 @@ impl Place {
                 let keys = moto().keys(&format!("{prefix}/"));
                 keys.iter().map(|key| key[prefix.len() + 1..].to_owned()).collect()
             }
+            Place::Gcs(store) => store.names(),
         };
         names.sort();
         names
@@ -120,7 +127,7 @@ impl Place {
 
 #[tokio::test]
 async fn a_file_is_written_overwritten_listed_and_removed() {
-    for place in Place::both() {
+    for place in Place::all() {
         place.write("legacy.py", b"from airflow import DAG\nDAG('legacy')\n");
         let answer = place.send(put("one.py", &mine("one"))).await.unwrap();
         assert_eq!(answer, json!({ "path": "one.py", "dag_id": "x" }));
@@ -142,7 +149,7 @@ async fn a_file_is_written_overwritten_listed_and_removed() {
 
 #[tokio::test]
 async fn what_was_listed_before_is_listed_as_it_is_now() {
-    for place in Place::both() {
+    for place in Place::all() {
         let files = place.files();
         for name in ["one", "two", "three"] {
             send(&files, put(&format!("{name}.py"), &mine(name))).await.unwrap();
@@ -159,7 +166,7 @@ async fn what_was_listed_before_is_listed_as_it_is_now() {
 
 #[tokio::test]
 async fn nothing_outside_is_touched() {
-    for place in Place::both() {
+    for place in Place::all() {
         place.write("team/kept.py", mine("kept").as_bytes());
         for path in [
             "../out.py",
@@ -188,7 +195,7 @@ async fn nothing_outside_is_touched() {
 
 #[tokio::test]
 async fn a_file_of_others_is_left_alone() {
-    for place in Place::both() {
+    for place in Place::all() {
         let marked_later = format!("\n{}", mine("x"));
         let long = format!("{}#{}\n", mine("x"), "x".repeat(4 << 20));
         let foreign: Vec<(&str, &[u8])> = vec![
@@ -221,7 +228,7 @@ async fn a_file_of_others_is_left_alone() {
 
 #[tokio::test]
 async fn what_airflow_does_not_read_is_not_read() {
-    for place in Place::both() {
+    for place in Place::all() {
         let deep = "a/".repeat(17);
         for name in [".git/x.py", "__pycache__/x.py", "team/.old.py", "notes.txt", "x.pyc", &format!("{deep}x.py")] {
             place.write(name, mine("x").as_bytes());
@@ -234,7 +241,7 @@ async fn what_airflow_does_not_read_is_not_read() {
 
 #[tokio::test]
 async fn names_of_any_script_go_there_and_back() {
-    for place in Place::both() {
+    for place in Place::all() {
         let names = ["Grüße/日報.py", "a b+c%20d&e=f.py", "it's (1) [2] {3} !$,;@~^`.py", "e\u{301}.py", "q?#.py"];
         for name in names {
             place.send(put(name, &mine("one"))).await.unwrap_or_else(|e| {
@@ -259,7 +266,7 @@ async fn names_of_any_script_go_there_and_back() {
 
 #[tokio::test]
 async fn a_second_file_with_the_same_id_is_listed() {
-    for place in Place::both() {
+    for place in Place::all() {
         place.send(put("one.py", &mine("one"))).await.unwrap();
         place.write("copy.py", b"from airflow import DAG\nDAG(dag_id='one')\n");
         place.write("other.py", b"from airflow import DAG\nDAG(dag_id='other')\n");

@@ -7,6 +7,6 @@ use crate::moto;
 use crate::world;
 mod cases;
 mod converge;
-mod files;
+pub mod files;
 mod real;
 mod s3;

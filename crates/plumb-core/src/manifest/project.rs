@@ -198,8 +198,8 @@ pub struct DatabricksTarget {
     pub catalogs: Vec<String>,
 }
 
-/// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or
-/// AIRFLOW_TOKEN, and, unless the server is on this machine, AIRFLOW_URL, which says what server they are for.
+/// An Airflow deployment. Who signs in comes from the environment: AIRFLOW_USERNAME and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN,
+/// AIRFLOW_TOKEN_COMMAND or AIRFLOW_TOKEN_FILE, and, unless the server is on this machine, AIRFLOW_URL, which says what server they are for.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AirflowTarget {
@@ -207,8 +207,8 @@ pub struct AirflowTarget {
     pub url: Option<String>,
     /// In place of `url`: the environment of Amazon MWAA, by its name or ARN. AWS credentials sign in to it.
     pub mwaa: Option<String>,
-    /// Where DAG files are written: a folder (a relative one is below that of the project file) or `s3://BUCKET/PREFIX`.
-    /// Default: with `mwaa`, the environment's own bucket.
+    /// Where DAG files are written: a folder (a relative one is below that of the project file), `s3://BUCKET/PREFIX` or
+    /// `gs://BUCKET/PREFIX`. Default: with `mwaa`, the environment's own bucket.
     pub dags: Option<String>,
     /// The REST API's version: `auto` (whichever the server has), `v1` (Airflow 2) or `v2` (Airflow 3).
     pub api: Option<String>,

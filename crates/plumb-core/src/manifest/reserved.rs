@@ -4,7 +4,7 @@
 //! with which a pipeline itself works are not to be had by a manifest, also where plumb.yaml asks for them.
 
 /// Beginnings of names, or whole names, each with whose they are and where that is said.
-const RESERVED: [(&str, NameMatch, &str); 32] = [
+const RESERVED: [(&str, NameMatch, &str); 34] = [
     ("PLUMB_", NameMatch::Prefix, "plumb's own settings and its approval key"),
     // GitHub: "Default environment variables" and "Security hardening with OpenID Connect".
     ("GITHUB_", NameMatch::Prefix, "those of GitHub Actions"),
@@ -34,8 +34,11 @@ const RESERVED: [(&str, NameMatch, &str); 32] = [
     ("GOOGLE_CREDENTIALS", NameMatch::Whole, "what Google Cloud is signed in to with"),
     ("GOOGLE_APPLICATION_CREDENTIALS", NameMatch::Whole, "what Google Cloud is signed in to with"),
     ("GOOGLE_OAUTH_ACCESS_TOKEN", NameMatch::Whole, "what Google Cloud is signed in to with"),
+    ("GCS_TOKEN_", NameMatch::Prefix, "what Google Cloud is signed in to with"),
+    // gcloud, "gcloud auth login" in CI: a token, or the file of one.
+    ("CLOUDSDK_AUTH_", NameMatch::Prefix, "what Google Cloud is signed in to with"),
     // plumb's own way into Airflow. AIRFLOW_CONN_… and AIRFLOW_VAR_… are people's.
-    ("AIRFLOW_TOKEN", NameMatch::Whole, "what Airflow is signed in to with"),
+    ("AIRFLOW_TOKEN", NameMatch::Prefix, "what Airflow is signed in to with"),
     ("AIRFLOW_USERNAME", NameMatch::Whole, "what Airflow is signed in to with"),
     ("AIRFLOW_PASSWORD", NameMatch::Whole, "what Airflow is signed in to with"),
     ("SSH_AUTH_SOCK", NameMatch::Whole, "the agent that holds SSH keys"),
@@ -82,6 +85,9 @@ mod tests {
             "ARM_CLIENT_SECRET",
             "AZURE_CLIENT_SECRET",
             "AIRFLOW_PASSWORD",
+            "AIRFLOW_TOKEN_COMMAND",
+            "GCS_TOKEN_COMMAND",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN",
             "SYSTEM_ACCESSTOKEN",
             "GH_TOKEN",
             "CIRCLE_OIDC_TOKEN_V2",

@@ -262,7 +262,7 @@ pub fn logs(
             content.extend(lines[from..].iter().map(|line| line.object(&of)));
             let text: String = content.iter().map(|line| format!("{line}\n")).collect();
             let headers = vec![("airflow-continuation-token", sealed(lines.len(), true))];
-            let content = Content::Object { media: "application/x-ndjson", headers, bytes: text.into_bytes() };
+            let content = Content::Object { media: "application/x-ndjson".into(), headers, bytes: text.into_bytes() };
             return Ok(Answer { status: 200, content, retry_after: None });
         }
         content.extend(lines[from..to].iter().map(|line| line.object(&of)));

@@ -54,13 +54,17 @@ fn gather(folder: &Path, prefix: &str, depth: usize, found: &mut BTreeMap<String
             }
         } else if name.ends_with(".py")
             && let Ok(text) = std::fs::read_to_string(&path)
-            // Airflow passes over files that do not seem to define a DAG (`[core] dag_discovery_safe_mode`).
-            && text.to_lowercase().contains("dag")
-            && text.to_lowercase().contains("airflow")
+            && seems_to_define_dags(&text)
         {
             found.insert(inner, text);
         }
     }
+}
+
+/// Airflow passes over files that do not seem to define a DAG (`[core] dag_discovery_safe_mode`).
+pub fn seems_to_define_dags(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("dag") && text.contains("airflow")
 }
 
 /// Compares the folder with what is known of it, and names the files that are to be parsed now. Those that are gone

@@ -51,6 +51,7 @@ pub struct AirflowOptions {
     /// The major version, 3 or 2. A state file remembers another one.
     pub version: u8,
     /// The DAG folder, which is looked at with every request. It need not be there yet.
+    /// A bucket of the emulated Google Cloud Storage (`gs://BUCKET/PREFIX`) is one too, as Composer has it.
     pub dags: Option<PathBuf>,
     /// Who may sign in.
     pub access: auth::Access,

@@ -194,7 +194,8 @@ pub(crate) fn login(store: &mut Store, api: ApiVersion, request: &Request) -> An
     let session = auth::issue(store, crate::emr::KEY, SESSION_SECONDS);
     let name = if api == ApiVersion::V2 { "_token" } else { "session" };
     let cookie = ("set-cookie", format!("{name}={session}; Path=/; Secure; HttpOnly; SameSite=Lax"));
-    let content = Content::Object { media: "text/html", headers: vec![cookie], bytes: b"<html></html>".to_vec() };
+    let content =
+        Content::Object { media: "text/html".into(), headers: vec![cookie], bytes: b"<html></html>".to_vec() };
     Answer { status: 200, content, retry_after: None }
 }
 

@@ -204,7 +204,7 @@ fn sent(
 ) -> Answer {
     headers.push(("x-amz-request-id", short_id(request_id)));
     headers.push(("x-amz-id-2", host_id(request_id)));
-    Answer { status, content: Content::Object { media, headers, bytes }, retry_after: None }
+    Answer { status, content: Content::Object { media: media.into(), headers, bytes }, retry_after: None }
 }
 
 /// S3's request ids are sixteen capital letters and digits.

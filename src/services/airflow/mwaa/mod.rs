@@ -11,10 +11,11 @@ mod api;
 mod pages;
 mod relay;
 
-use super::auth::{MARGIN, SignIn, lasts};
+use super::auth::SignIn;
 use super::config::AirflowApi;
 use crate::services::aws::{self, Aws, AwsError};
 use crate::services::http::{self, ClientError};
+use crate::services::issued::{lasts, renewal};
 use crate::services::secret::{Redactor, Secret};
 use api::{MwaaApi, Operation};
 use jiff::Timestamp;
@@ -273,8 +274,7 @@ impl Mwaa {
             AirflowApi::V1 => SignIn { header: "Cookie", value: Secret::new(format!("session={value}")) },
             _ => SignIn { header: "Authorization", value: Secret::new(format!("Bearer {value}")) },
         };
-        let lasts = lasts(&value, Timestamp::now()).unwrap_or(SESSION);
-        let renew = Instant::now() + lasts.saturating_sub(MARGIN).max(lasts.mul_f64(2.0 / 3.0));
+        let renew = renewal(lasts(&value, Timestamp::now()).unwrap_or(SESSION));
         Ok((sign_in.clone(), Held::Session { sign_in, renew }))
     }
 }
