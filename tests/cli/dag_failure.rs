@@ -23,8 +23,8 @@ fn mistakes_of_repairs_are_told_where_they_stand() {
     );
     let said = validated(&world, 1);
     for (place, what) in [
-        ("monthly.yaml:5:34", "11 is out of bounds"),
-        ("monthly.yaml:7:45", "0 is out of bounds"),
+        ("monthly.yaml:5:35", "11 is out of bounds"),
+        ("monthly.yaml:7:46", "0 is out of bounds"),
         ("leave `repair` out where nothing is to be repaired", ""),
         ("monthly.yaml:8:46", "`b` does not wait for its run"),
         ("monthly.yaml:9:", "maxRepiars"),

@@ -473,7 +473,7 @@ impl PythonText {
             lines.push(format!("outlets=[Asset(uri) for uri in TASKS[{id}][\"outlets\"]],"));
         }
         if let Some((of, Repair { keep_parameters, .. })) = repair {
-            let place = if of == Place::Task { format!("TASKS[{id}]") } else { "SPEC[\"defaults\"]".to_owned() };
+            let place = if of == RepairPlace::Task { format!("TASKS[{id}]") } else { "SPEC[\"defaults\"]".to_owned() };
             lines.push(format!("max_repairs={place}[\"repair\"][\"maxRepairs\"],"));
             if keep_parameters.is_some() {
                 lines.push(format!("keep_parameters={place}[\"repair\"][\"keepParameters\"],"));
@@ -529,15 +529,15 @@ fn helpers(spec: &DagSpec) -> String {
 
 /// Where the repair of a task is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum RepairPlace {
     Task,
     Defaults,
 }
 
 /// How failed runs of a task are repaired. A task that does not wait for its run cannot know how that ended.
-fn repair<'s>(task: &'s DagTask, spec: &'s DagSpec) -> Option<(Place, &'s Repair)> {
-    let own = task.repair.as_ref().map(|repair| (Place::Task, repair));
-    let of_all = || Some((Place::Defaults, spec.defaults.as_ref()?.repair.as_ref()?));
+fn repair<'s>(task: &'s DagTask, spec: &'s DagSpec) -> Option<(RepairPlace, &'s Repair)> {
+    let own = task.repair.as_ref().map(|repair| (RepairPlace::Task, repair));
+    let of_all = || Some((RepairPlace::Defaults, spec.defaults.as_ref()?.repair.as_ref()?));
     own.or_else(of_all).filter(|_| task.wait != Some(false))
 }
 
