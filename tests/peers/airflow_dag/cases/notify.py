@@ -88,6 +88,8 @@ def tell(context):
     """Say why a task failed: in its log, to what the manifest names, and by mail. Nothing here changes how it ends."""
     said = Said()
     diagnose(context, said)
+    if not said.lines:
+        said.info("plumb | the diagnosis said nothing")
     context["plumb_diagnosis"] = "\n".join(said.lines)
     for callback in SPEC["notify"].get("callbacks") or []:
         try:

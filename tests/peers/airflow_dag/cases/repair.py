@@ -137,14 +137,13 @@ class RepairingRunNow(DatabricksRunNowOperator):
                 given["job_parameters"] = of_job
             asked.update(given)
         which = f"repair {number} of {self.max_repairs} of run {self.run_id}"
+        latest = self._hook.get_latest_repair_id(self.run_id)
+        if latest is not None:
+            asked["latest_repair_id"] = latest
         try:
-            latest = self._hook.get_latest_repair_id(self.run_id)
-            if latest is not None:
-                asked["latest_repair_id"] = latest
             made = self._hook.repair_run(asked)
         except Exception as refusal:
-            state = self._hook.get_run(self.run_id)["state"]["life_cycle_state"]
-            if state in ("TERMINATED", "SKIPPED", "INTERNAL_ERROR"):
+            if self._hook.get_latest_repair_id(self.run_id) == latest:
                 return f"{which} was refused: {refusal}"
             # Its answer was lost, or somebody else was faster.
             self.log.info("plumb | %s is under way, though this was answered: %s", which, refusal)
