@@ -125,13 +125,13 @@ pub struct Task {
     pub starts: Option<Starts>,
     /// How a run of a job that failed is repaired.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub repairs: Option<Repairs>,
+    pub repairs: Option<TaskRepairs>,
 }
 
 /// How the operator of plumb's own files repairs a run that failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Repairs {
+pub struct TaskRepairs {
     /// How often in one try.
     pub most: i64,
     /// Whether with the parameters of the run.

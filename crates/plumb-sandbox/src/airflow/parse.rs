@@ -372,7 +372,7 @@ mod tests {
         assert_eq!((x.operator.as_str(), y.operator.as_str()), ("More", "Mending"));
         assert!(x.module.starts_with("unusual_prefix_") && x.module.ends_with("_a"), "{}", x.module);
         assert!(x.starts.is_some() && x.starts == y.starts && y.starts == z.starts);
-        let repairs = |most, keeps| Some(super::super::definition::Repairs { most, keeps });
+        let repairs = |most, keeps| Some(super::super::definition::TaskRepairs { most, keeps });
         assert_eq!((&x.repairs, &y.repairs, &z.repairs), (&repairs(2, true), &repairs(1, false), &None));
     }
 
