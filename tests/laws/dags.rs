@@ -24,6 +24,32 @@ pub fn mend(spec: &mut Value) {
         of_tasks(defaults);
     }
     tasks(spec);
+    notify(spec);
+}
+
+/// Somebody is named, whom Python and a mail server could reach; and there is something to tell.
+fn notify(spec: &mut Value) {
+    if spec.get("onFailure").is_none_or(|told| !told.is_string()) {
+        return remove(spec, "notify");
+    }
+    let Some(notify) = spec.get_mut("notify").filter(|n| n.is_object()) else { return };
+    for (n, address) in elements(notify, "email").iter_mut().enumerate() {
+        *address = json!(format!("a{n}@example.com"));
+    }
+    for callback in elements(notify, "callbacks") {
+        callback["path"] = json!("company.alerts.page");
+        if let Some(arguments) = callback.get_mut("arguments").filter(|a| a.is_object()) {
+            *arguments = json!({ "team": arguments });
+        }
+    }
+    for member in ["email", "callbacks"] {
+        if elements(notify, member).is_empty() {
+            remove(notify, member);
+        }
+    }
+    if elements(notify, "email").is_empty() && elements(notify, "callbacks").is_empty() {
+        remove(spec, "notify");
+    }
 }
 
 fn schedule(spec: &mut Value) {
@@ -52,6 +78,13 @@ fn of_tasks(value: &mut Value) {
         if value.get(member).is_some_and(Value::is_string) {
             value[member] = json!(text);
         }
+    }
+    // A task that does not wait cannot repair.
+    if value["wait"] == false {
+        remove(value, "repair");
+    }
+    if let Some(repair) = value.get_mut("repair").filter(|r| r.is_object()) {
+        repair["maxRepairs"] = json!(repair["maxRepairs"].as_i64().unwrap_or(0).rem_euclid(10) + 1);
     }
 }
 

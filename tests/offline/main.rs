@@ -7,6 +7,7 @@
 mod airflow_client;
 mod airflow_sandbox;
 mod dag_callback;
+mod dag_repair;
 mod develop;
 mod docs;
 mod github_client;

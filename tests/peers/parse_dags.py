@@ -88,6 +88,7 @@ def task_of(task):
         "depends_on_past": task.depends_on_past,
         "outlets": sorted(outlet.uri for outlet in task.outlets),
         "doc": task.doc_md,
+        "repairs": [task.max_repairs, task.keep_parameters] if hasattr(task, "max_repairs") else None,
         "sla": seconds(getattr(task, "sla", None)),
     }
 

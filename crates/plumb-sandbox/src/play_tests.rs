@@ -234,3 +234,37 @@ fn the_audit_log_says_who_paused_a_dag_and_when() {
         assert_eq!(ask("before=2026-11-01T12:30:00Z&dag_id=legacy_audience").as_array().unwrap().len(), 1);
     }
 }
+
+/// A world whose new DAG repairs its runs, of which so many fail at first.
+fn repairing(repairs: Value, times: usize) -> Store {
+    let mut store = world(3);
+    let failed = json!({ "result": "FAILED", "error": "dry", "times": times });
+    store.settings.runs.insert("audience".to_owned(), serde_json::from_value(failed).unwrap());
+    let dag = store.airflow.dags.get_mut("audience").unwrap();
+    dag.definition.tasks[0].repairs = serde_json::from_value(repairs).unwrap();
+    pause(&mut store, "audience", false);
+    play::advance(&mut store, 3 * 86_400);
+    store
+}
+
+#[test]
+fn a_task_repairs_the_run_of_its_job() {
+    let store = repairing(json!({ "most": 2, "keeps": true }), 2);
+    let runs: Vec<_> = store.databricks.runs.values().collect();
+    let [run] = runs.as_slice() else { panic!("{} runs", runs.len()) };
+    assert_eq!((run.result.as_deref(), run.repairs.past.len()), (Some("SUCCESS"), 2));
+    assert_eq!(run.given["job_parameters"]["month"], "2026-10", "with the parameters of the run");
+    let of_dag = store.airflow.runs.iter().find(|run| run.dag_id == "audience" && run.ended.is_some()).unwrap();
+    assert_eq!(of_dag.state, "success");
+    let said: Vec<&str> = of_dag.tasks["run"].tries[0].log.iter().map(|line| line.event.as_str()).collect();
+    let repairs: Vec<&&str> = said.iter().filter(|line| line.starts_with("plumb | repair")).collect();
+    assert_eq!(repairs.len(), 2, "{said:?}");
+    assert!(repairs[1].ends_with("has begun") && repairs[1].contains("repair 2 of 2"), "{said:?}");
+    assert_eq!(of_dag.tasks["run"].tries[0].ended, run.ended.unwrap());
+
+    let store = repairing(json!({ "most": 1, "keeps": false }), 2);
+    let run = store.databricks.runs.values().next().unwrap();
+    assert_eq!((run.result.as_deref(), run.repairs.past.len()), (Some("FAILED"), 1));
+    assert_eq!(run.given, json!({}), "the service takes none over");
+    assert!(store.airflow.runs.iter().any(|run| run.dag_id == "audience" && run.state == "failed"));
+}

@@ -134,6 +134,9 @@ pub struct RunOutcome {
     pub output: Option<String>,
     /// How long they run; `run_seconds` when absent.
     pub seconds: Option<i64>,
+    /// How many runs and repairs of the job end so, from its first run on; later ones succeed. All of them when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<usize>,
     /// Why they fail, in place of `result` and errors: it leaves states, events, outputs and logs that fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<RunScenario>,

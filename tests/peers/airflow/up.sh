@@ -8,12 +8,13 @@
 #                    where no run is to be made
 #   AIRFLOW_PORT     the port; a free one by default
 #
-# It prints URL=, USER=, PASSWORD=, DAGS=, PYTHON= and STATE=, one a line. down.sh STATE ends it. Only PyPI is needed:
-# the packages are in a virtual environment under target/peers (see setup.sh beside this folder).
+# It prints URL=, USER=, PASSWORD=, DAGS=, PYTHON=, STATE= and MAIL=, one a line. down.sh STATE ends it. Only PyPI is
+# needed: the packages are in a virtual environment under target/peers (see setup.sh beside this folder). Programs in
+# STATE/bin are found by tasks, modules in STATE/config can be imported by them; Airflow 2 mails to the port MAIL.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 major=${1:?2 or 3} state=${2:?a folder}
-mkdir -p "$state"/{pids,logs,config,bundles,dags}
+mkdir -p "$state"/{pids,logs,config,bundles,dags,bin}
 state=$(cd "$state" && pwd)
 case $major in
 3) all='api-server dag-processor scheduler triggerer' ;;
@@ -41,11 +42,10 @@ start() {
 }
 
 # A port stays the same over a restart: Airflow's clients know the old one.
-if [ ! -s "$state/port" ]; then
-    free='import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-    echo "${AIRFLOW_PORT:-$("$python" -c "$free")}" >"$state/port"
-fi
-port=$(cat "$state/port")
+free='import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+[ -s "$state/port" ] || echo "${AIRFLOW_PORT:-$("$python" -c "$free")}" >"$state/port"
+[ -s "$state/mail" ] || "$python" -c "$free" >"$state/mail"
+port=$(cat "$state/port") mail=$(cat "$state/mail")
 url=http://127.0.0.1:$port
 
 healthy() {
@@ -67,7 +67,7 @@ PYTHON
 while IFS= read -r name; do
     case $name in AIRFLOW_OWNER | AIRFLOW_PARTS | AIRFLOW_PORT) ;; *) unset "$name" ;; esac
 done < <(compgen -e | grep -E '^(AIRFLOW|DATABRICKS|AWS)_|^(http|https|all|HTTP|HTTPS|ALL)_(proxy|PROXY)$' || true)
-export AIRFLOW_HOME=$state PATH="$venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONWARNINGS=ignore NO_COLOR=1
+export AIRFLOW_HOME=$state PATH="$state/bin:$venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONWARNINGS=ignore NO_COLOR=1
 
 secret() { "$python" -c 'import os, base64; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'; }
 [ -s "$state/secrets" ] || printf 'fernet=%s\njwt=%s\nsession=%s\n' "$(secret)" "$(secret)" "$(secret)" >"$state/secrets"
@@ -85,6 +85,13 @@ database="
 [database]
 sql_alchemy_conn = sqlite:///$state/airflow.db
 sql_alchemy_connect_args = airflow_local_settings.connect_args"
+mailing="
+[email]
+from_email = airflow@example.com
+[smtp]
+smtp_host = 127.0.0.1
+smtp_port = $mail
+smtp_starttls = False"
 loops="
 scheduler_heartbeat_sec = 1
 job_heartbeat_sec = 2
@@ -124,7 +131,7 @@ print_stats_interval = 0
 [logging]
 base_log_folder = $state/logs
 [usage_data_collection]
-enabled = False
+enabled = False$mailing
 CFG
 else
     cat >"$state/airflow.cfg" <<CFG
@@ -149,7 +156,7 @@ dag_stale_not_seen_duration = 3
 [logging]
 base_log_folder = $state/logs
 [usage_data_collection]
-enabled = False
+enabled = False$mailing
 CFG
 fi
 
@@ -183,8 +190,8 @@ fi
 
 for _ in $(seq 480); do
     if healthy; then
-        printf 'URL=%s\nUSER=%s\nPASSWORD=%s\nDAGS=%s\nPYTHON=%s\nSTATE=%s\n' \
-            "$url" "$user" "$password" "$state/dags" "$python" "$state"
+        printf 'URL=%s\nUSER=%s\nPASSWORD=%s\nDAGS=%s\nPYTHON=%s\nSTATE=%s\nMAIL=%s\n' \
+            "$url" "$user" "$password" "$state/dags" "$python" "$state" "$mail"
         exit 0
     fi
     for part in $parts; do

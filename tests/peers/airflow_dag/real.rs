@@ -88,6 +88,7 @@ fn expected(spec: &Value, major: u8, got: &Value) -> Value {
                 "depends_on_past": or(&task["depends_on_past"], json!(false)),
                 "outlets": sorted(&task["outlets"]),
                 "doc": task["doc"],
+                "repairs": repairs(task, defaults),
                 "sla": if major == 2 { duration(&spec["deadline"]) } else { Value::Null },
             });
             (id.to_owned(), shown)
@@ -138,6 +139,15 @@ fn expected(spec: &Value, major: u8, got: &Value) -> Value {
         }),
         "runs": runs(&typed),
     })
+}
+
+/// How often runs of a task are repaired, and whether with their parameters.
+fn repairs(task: &Value, defaults: &Value) -> Value {
+    let repair = if task["repair"].is_null() { &defaults["repair"] } else { &task["repair"] };
+    if repair.is_null() || task["wait"] == false {
+        return Value::Null;
+    }
+    json!([repair["maxRepairs"], or(&repair["keepParameters"], json!(true))])
 }
 
 fn timetable(spec: &DagSpec, got: &Value) -> Value {

@@ -6,6 +6,7 @@ mod emr;
 mod life;
 mod logs;
 mod project;
+mod repair;
 mod same;
 mod server;
 mod wave;
@@ -165,6 +166,21 @@ async fn logs_of_airflow_2_are_read_to_the_line_that_says_why() {
     }
     let _turn = ONE.lock().await;
     logs::play(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn runs_that_fail_are_repaired_and_failures_told_on_airflow_3() {
+    let _turn = ONE.lock().await;
+    repair::play(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn runs_that_fail_are_repaired_and_failures_told_on_airflow_2() {
+    if without_airflow_2() {
+        return;
+    }
+    let _turn = ONE.lock().await;
+    repair::play(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

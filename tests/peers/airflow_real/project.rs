@@ -170,10 +170,19 @@ impl Project {
 
     /// Sets what the emulated workspace does with the runs of a job.
     pub async fn runs(&self, job: &str, outcome: Value) {
-        let url = format!("{}/_sandbox/settings", self.workspace.url());
         let settings = json!({ "run_pending_seconds": 0, "run_seconds": 0, "runs": { job: outcome } });
-        let answer = self.http.patch(url).json(&settings).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        self.sandbox(reqwest::Method::PATCH, "settings", settings).await;
+    }
+
+    /// Asks the emulated workspace itself: its settings, its faults, what it was asked.
+    pub async fn sandbox(&self, method: reqwest::Method, what: &str, body: Value) -> Value {
+        let url = format!("{}/_sandbox/{what}", self.workspace.url());
+        let asked = self.http.request(method, url);
+        let asked = if body.is_null() { asked } else { asked.json(&body) };
+        let answer = asked.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{what}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     /// The latest runs of the workspace, whole, the newest first.

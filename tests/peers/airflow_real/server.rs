@@ -13,6 +13,8 @@ pub struct Airflow {
     pub password: String,
     /// The DAG folder.
     pub dags: PathBuf,
+    /// Where Airflow 2 looks for a mail server: a port of this machine.
+    pub mail: u16,
     major: u8,
     state: PathBuf,
 }
@@ -26,6 +28,11 @@ impl Airflow {
     pub fn start(major: u8, parts: Option<&str>) -> Airflow {
         let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("airflow{major}-{}", std::process::id()));
         Self::up(major, parts, state)
+    }
+
+    /// A file that tasks can import (`config/NAME.py`), or a program that they find (`bin/NAME`); or one that they wrote.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.state.join(name)
     }
 
     /// Stops it and starts it again, at the same address.
@@ -53,6 +60,7 @@ impl Airflow {
             user: told["USER"].to_owned(),
             password: told["PASSWORD"].to_owned(),
             dags: told["DAGS"].into(),
+            mail: told["MAIL"].parse().unwrap(),
             major,
             state,
         }

@@ -98,6 +98,7 @@ pub mod airflow {
     mod check;
     mod dag_check;
     mod dag_cutover;
+    mod dag_failure;
     pub mod dag_live;
     pub mod dag_runs;
     pub mod dag_spec;

@@ -123,6 +123,19 @@ pub struct Task {
     /// What it starts, and waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts: Option<Starts>,
+    /// How a run of a job that failed is repaired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repairs: Option<TaskRepairs>,
+}
+
+/// How the operator of plumb's own files repairs a run that failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskRepairs {
+    /// How often in one try.
+    pub most: i64,
+    /// Whether with the parameters of the run.
+    pub keeps: bool,
 }
 
 /// What a task starts, where the sandbox plays what tasks do ([`super::settings::AirflowSettings::plays`]). Texts in it are

@@ -142,6 +142,12 @@ def starts(operator, get):
     return {"job": body}
 
 
+def repairs(get):
+    """How often, and how, a run that failed is repaired by the operator that plumb writes."""
+    most = plain(get("max_repairs"))
+    return {"most": most, "keeps": get("keep_parameters") is not False} if isinstance(most, int) else None
+
+
 def described(dag):
     kwargs = dag.kwargs
     start, zone = moment(kwargs.get("start_date"))
@@ -154,6 +160,7 @@ def described(dag):
         def get(name, task=task):
             return task.kwargs.get(name, defaults.get(name))
         module, _, name = task.operator.rpartition(".")
+        base = task.base.rpartition(".")[2]
         tasks.append({
             "task_id": task.task_id, "operator": name, "module": module, "downstream": task.downstream,
             "owner": text(get("owner")), "pool": text(get("pool")),
@@ -161,7 +168,7 @@ def described(dag):
             "retry_delay_seconds": seconds(get("retry_delay")),
             "execution_timeout_seconds": seconds(get("execution_timeout")),
             "trigger_rule": text(get("trigger_rule")), "deferrable": get("deferrable") is True,
-            "starts": starts(name, get), "fields": fields(name, get),
+            "starts": starts(base, get), "fields": fields(base, get), "repairs": repairs(get),
         })
     made = {
         "dag_id": kwargs["dag_id"],

@@ -360,6 +360,23 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_of_the_files_own_starts_what_it_extends() {
+        let text = "from airflow import DAG\nfrom airflow.providers.databricks.operators.databricks import \
+            DatabricksRunNowOperator\nclass Mending(DatabricksRunNowOperator):\n    def execute(self, context):\n        \
+            pass\nclass More(Mending):\n    pass\nwith DAG('a', schedule=None):\n    More(task_id='x', job_name='j', \
+            max_repairs=2)\n    Mending(task_id='y', job_name='j', max_repairs=1, keep_parameters=False)\n    \
+            DatabricksRunNowOperator(task_id='z', job_name='j')\n";
+        let Some(parsed) = read(&one("/dags/a.py", text), &at(3)) else { return };
+        let Parsed::Dags(dags) = &parsed["/dags/a.py"] else { panic!("{parsed:?}") };
+        let [x, y, z] = dags[0].tasks.as_slice() else { panic!("{dags:?}") };
+        assert_eq!((x.operator.as_str(), y.operator.as_str()), ("More", "Mending"));
+        assert!(x.module.starts_with("unusual_prefix_") && x.module.ends_with("_a"), "{}", x.module);
+        assert!(x.starts.is_some() && x.starts == y.starts && y.starts == z.starts);
+        let repairs = |most, keeps| Some(super::super::definition::TaskRepairs { most, keeps });
+        assert_eq!((&x.repairs, &y.repairs, &z.repairs), (&repairs(2, true), &repairs(1, false), &None));
+    }
+
+    #[test]
     fn python_finds_what_is_wrong() {
         let files = one("/dags/a.py", "from airflow import DAG\nimport nosuchmodule\n");
         let Some(parsed) = read(&files, &at(3)) else { return };

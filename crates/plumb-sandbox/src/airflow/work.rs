@@ -22,6 +22,9 @@ pub struct UnderWay {
     /// When the task began. Milliseconds since 1970.
     pub started: i64,
     pub what: StartedThing,
+    /// What the task has logged of its repairs, a line each that it began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<LogLine>,
 }
 
 /// Something that runs outside of Airflow.
@@ -74,6 +77,13 @@ fn one_round(store: &mut Store, at: usize) -> bool {
     for task in tasks {
         if let Some(waits) = run.under_way.get(&task.task_id) {
             let Some(ending) = ended(store, &waits.what) else { continue };
+            let mut waits = waits.clone();
+            let is_repaired = !ending.is_well && repaired(store, task, &mut waits, ending.at);
+            if is_repaired {
+                store.airflow.runs[at].under_way.insert(task.task_id.clone(), waits);
+                return true;
+            }
+            let waits = &waits;
             let played = finished(store, &run, task, waits, &ending);
             let run = &mut store.airflow.runs[at];
             run.under_way.remove(&task.task_id);
@@ -123,7 +133,7 @@ fn begin(store: &mut Store, at: usize, run: &DagRun, task: &Task, now: i64) {
     let run = &mut store.airflow.runs[at];
     match started {
         Some(Ok(what)) => {
-            run.under_way.insert(id, UnderWay { started: now, what });
+            run.under_way.insert(id, UnderWay { started: now, what, repairs: Vec::new() });
         }
         Some(Err(why)) => {
             run.tasks.insert(id, tried("failed", (now, now), vec![said(now, &why)], Vec::new()));
@@ -187,6 +197,41 @@ fn job(store: &mut Store, mut body: Value) -> Result<i64, String> {
     answer["run_id"].as_i64().ok_or_else(|| "run-now answered no run_id".to_owned())
 }
 
+/// Begins a repair of a run that has failed, as the operator of plumb's own files does; answers whether it did.
+fn repaired(store: &mut Store, task: &Task, waits: &mut UnderWay, at: i64) -> bool {
+    let (Some(wanted), StartedThing::JobRun(id)) = (&task.repairs, &waits.what) else { return false };
+    let begun = waits.repairs.iter().filter(|line| line.event.ends_with("has begun")).count() as i64;
+    let Some(run) = store.databricks.runs.get(id).filter(|_| begun < wanted.most) else { return false };
+    if !matches!(run.result.as_deref(), Some("FAILED" | "SUCCESS_WITH_FAILURES")) {
+        return false;
+    }
+    let mut body = json!({ "run_id": id, "rerun_all_failed_tasks": true, "rerun_dependent_tasks": true });
+    if let Some(latest) = run.repairs.id {
+        body["latest_repair_id"] = json!(latest);
+    }
+    if wanted.keeps {
+        for (name, value) in run.given.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+    }
+    let asked = Request::internal("POST", "/api/2.2/jobs/runs/repair", RUNNER, body);
+    let answer = databricks::route(store, &asked);
+    let which = format!("plumb | repair {} of {} of run {id}", begun + 1, wanted.most);
+    let event = match &answer {
+        Ok(_) => format!("{which} has begun"),
+        Err(refusal) => format!("{which} was refused: {}", refusal.body["message"].as_str().unwrap_or_default()),
+    };
+    waits.repairs.push(LogLine {
+        at,
+        level: "INFO".to_owned(),
+        place: "repair.py:1".to_owned(),
+        logger: "airflow.task.operators".to_owned(),
+        event,
+        more: Vec::new(),
+    });
+    answer.is_ok()
+}
+
 fn cluster(store: &mut Store, of: &StartedCluster, request: &Value) -> Result<StartedThing, String> {
     let region = of.region.clone().unwrap_or_else(|| REGION.to_owned());
     let mut made = launch::launched(store, &region, request).map_err(crate::emr::seed::refusal)?;
@@ -233,5 +278,6 @@ fn ended(store: &mut Store, what: &StartedThing) -> Option<Ending> {
 fn finished(store: &mut Store, run: &DagRun, task: &Task, waits: &UnderWay, ending: &Ending) -> PlayedTask {
     let span = (waits.started, ending.at);
     let (log, xcom) = failing::played(store, run, task, &waits.what, span, ending.is_well);
+    let log = waits.repairs.iter().cloned().chain(log).collect();
     tried(if ending.is_well { "success" } else { "failed" }, span, log, xcom)
 }

@@ -1,7 +1,8 @@
 //! Repairs of job runs: tasks of a run that has ended run again, as part of the same run. And the export of a run.
 //!
 //! Jobs API reference, runs/repair, runs/get (`repair_history`) and runs/export. Statuses and words of refusals are
-//! unverified.
+//! unverified, but for the repair without `latest_repair_id` (databricks/databricks-sdk-py, discussion 158). A repair takes
+//! no parameters over from its run (Databricks' answer in apache/airflow#46704; apache/airflow#64828).
 
 use super::{
     code, defaults,
@@ -136,6 +137,9 @@ pub fn repair(store: &mut Store, request: &Request) -> Handled {
     // "Not required the first time, but must be provided on subsequent requests": two people do not repair at once.
     if request.number("latest_repair_id")? != run.repairs.id {
         return Err(ApiError::invalid(match run.repairs.id {
+            Some(_) if request.number("latest_repair_id")?.is_none() => {
+                "The latest repair ID needs to be provided in order to create a new repair".to_owned()
+            }
             Some(id) => format!("latest_repair_id must be {id}, the latest repair of run {run_id}."),
             None => format!("Run {run_id} has not been repaired yet: leave latest_repair_id out."),
         }));
@@ -155,11 +159,8 @@ pub fn repair(store: &mut Store, request: &Request) -> Handled {
     for at in &again {
         run.task_run_ids[*at] = runs::new_id(store);
     }
+    run.given = Value::Object(defaults::only(&request.object()?, &runs::PARAMETERS));
     let broken = renew(store, &mut run, &again);
-    let given = Value::Object(defaults::only(&request.object()?, &runs::PARAMETERS));
-    for (name, value) in given.as_object().cloned().unwrap_or_default() {
-        run.given[name] = value;
-    }
     let id = runs::new_id(store);
     let now = store.now();
     run.repairs.id = Some(id);
@@ -181,6 +182,10 @@ fn renew(store: &mut Store, run: &mut Run, again: &BTreeSet<usize>) -> Option<St
     let mut settings = job.as_ref().map_or_else(|| run.settings.clone(), |job| job.settings.clone());
     if let Some(job) = &job {
         run.outcome = runs::outcome(store, job);
+    }
+    // The parameters that the job has by now are those of the tasks that run again.
+    if let Some(parameters) = set(&settings, "parameters") {
+        run.settings["parameters"] = parameters.clone();
     }
     let broken = runs::resolve_clusters(store, &mut settings);
     defaults::job_on_read(&mut settings);

@@ -1,5 +1,6 @@
 //! What the schema of a DAG cannot say: names that have to be there, circles, cron, time zones, durations, either-ors.
 
+use super::dag_failure;
 use super::dag_runs;
 use super::dag_spec::{DagSchedule, DagSpec, DagTask, Defaults, RunParams};
 use crate::kinds::Findings;
@@ -71,6 +72,7 @@ pub fn check(spec: &DagSpec, findings: &mut Findings) {
         }
     }
     tasks(spec.tasks.as_deref().unwrap_or_default(), findings);
+    dag_failure::check(spec, findings);
 }
 
 /// Of a DAG that others write, plumb sets whether it is paused, and looks at the tags.
@@ -90,6 +92,7 @@ fn external(spec: &DagSpec, findings: &mut Findings) {
         ("deadline", spec.deadline.is_some()),
         ("deadline_callback", spec.deadline_callback.is_some()),
         ("onFailure", spec.on_failure.is_some()),
+        ("notify", spec.notify.is_some()),
         ("params", spec.params.is_some()),
         ("defaults", spec.defaults.is_some()),
         ("tasks", spec.tasks.is_some()),
@@ -121,7 +124,8 @@ fn key(id: &str, path: &str, findings: &mut Findings) {
     findings.at(path, format!("`{}` cannot be an id", id.chars().take(80).collect::<String>()), label);
 }
 
-fn is_import_path(path: &str) -> bool {
+/// Whether a text is what Python would import a function by.
+pub fn is_import_path(path: &str) -> bool {
     let word = |w: &str| {
         w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && !w.starts_with(|c: char| c.is_ascii_digit())

@@ -77,6 +77,9 @@ pub struct DagSpec {
     /// installed on the workers.
     #[serde(rename = "onFailure", skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
+    /// Who is told of the diagnosis of a task that has failed for good, beside its log. Needs `onFailure: diagnose`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     /// Parameters of a run, with their defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-plumb" = {"verbatim": true, "why": "Airflow: a parameter whose default is null is a parameter"}))]
@@ -106,6 +109,34 @@ pub enum DagSource {
 pub enum OnFailure {
     /// `plumb diagnose` is asked why, and its answer written into the task's log.
     Diagnose,
+}
+
+/// Who is told of a diagnosis.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct Notify {
+    /// Addresses that are mailed the diagnosis, as Airflow is set up to mail failures: by `[email] email_backend` and `[smtp]`
+    /// on Airflow 2, by the connection `smtp_default` or that backend on 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-plumb" = {"set": true, "why": "one mail goes to all of them"}))]
+    pub email: Option<Vec<String>>,
+    /// Functions and notifiers that are called, one after the other, before the mail is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callbacks: Option<Vec<FailureCallback>>,
+}
+
+/// A function or a notifier that is called when a task has failed for good.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct FailureCallback {
+    /// Its import path, which workers can import: `company.alerts.page`. A function is called with Airflow's context and the
+    /// arguments, a class is made with the arguments and called with the context. The context has the diagnosis as
+    /// `plumb_diagnosis`.
+    pub path: String,
+    /// What it is given beside the context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-plumb" = {"verbatim": true, "why": "they are the function's own; null is a value"}))]
+    pub arguments: Option<Entries<Value>>,
 }
 
 /// What starts runs: the clock (`cron`) or new data (`assets`).
@@ -195,6 +226,23 @@ pub struct Defaults {
     /// How often the job's state is read: `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<String>,
+    /// Whether a run that failed is repaired, of every task that waits for its run and does not say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
+}
+
+/// How a run of a job that failed is repaired: what did not succeed runs again, as a part of the same run, before the task
+/// counts as failed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = is_absent)]
+pub struct Repair {
+    /// How often, within one try of the task: 1 to 10. Each of the `retries` starts a new run, which may be repaired as often.
+    #[serde(rename = "maxRepairs")]
+    pub max_repairs: i64,
+    /// Whether the repaired tasks are given the parameters of the run. Otherwise they get those that the job has by then.
+    #[serde(rename = "keepParameters", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-plumb" = {"default": true, "why": "the file of the DAG: plumb's operator keeps them unless told otherwise"}))]
+    pub keep_parameters: Option<bool>,
 }
 
 /// A run of a Databricks job.
@@ -259,6 +307,9 @@ pub struct DagTask {
     /// How often the job's state is read: `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll: Option<String>,
+    /// Whether a run that failed is repaired instead of run again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
     /// Whether the task waits for the end of the job's run.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-plumb" = {"default": true, "why": "Databricks provider: the default of wait_for_termination"}))]

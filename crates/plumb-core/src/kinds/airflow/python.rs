@@ -4,7 +4,7 @@
 //! can ever be taken for code. The code around it depends only on which features the manifest uses. Reading the JSON
 //! back gives the live spec; writing the file again from it and comparing tells whether somebody edited the code.
 
-use super::dag_spec::{DagSpec, DagTask, DataInterval, Defaults, OnFailure, TriggerRule, When};
+use super::dag_spec::{DagSpec, DagTask, DataInterval, Defaults, OnFailure, Repair, TriggerRule, When};
 use crate::kinds::{Mark, MarkPlace};
 use plumb_model::text::seconds;
 use serde_json::{Value, json};
@@ -25,6 +25,19 @@ const EPOCH: &str = "2020-01-01";
 /// that the task failed, hence `--failed`. Up to 2.9 `try_number` of a task that has ended is that of the next try, and
 /// `_try_number` what it counts from; later there is no `_try_number` (airflow/models/taskinstance.py).
 const DIAGNOSE: &str = include_str!("diagnose.py");
+
+/// What is called instead where others are told of the diagnosis. Facts: both majors give every callback of a task the same
+/// context, in their order, and log what one raises. Airflow 2 mails before it calls them (airflow/models/taskinstance.py,
+/// `_handle_failure`), 3 after (airflow/sdk/execution_time/task_runner.py, `finalize`), so that the mail of Airflow's own can
+/// not hold a diagnosis on 2: it is a mail of this file's, sent in the same way.
+const NOTIFY: &str = include_str!("notify.py");
+
+/// The operator of tasks whose runs are repaired. Facts: `repair_run` of the provider's own operator fails without being
+/// deferrable in 6.8.0 (`hook.repair_run(operator, …)` takes one argument), repairs once at most, repairs what was cancelled,
+/// and fails the task after a repair that went well up to 7.23.0 (`raise` stands behind the waiting); of the parameters it
+/// sends none, and `job_parameters` alone in newer ones (apache/airflow#64828). The service takes no parameters over from the
+/// run by itself (apache/airflow#46704).
+const REPAIR: &str = include_str!("repair.py");
 
 /// The name of a DAG's file.
 pub fn file_name(dag_id: &str) -> String {
@@ -106,9 +119,10 @@ pub fn write(spec: &DagSpec, mark: &str) -> String {
         out.line(0, "TASKS = {task[\"id\"]: task for task in SPEC[\"tasks\"]}");
     }
     out.deadline(spec);
-    if diagnoses(spec) {
+    let helpers = helpers(spec);
+    if !helpers.is_empty() {
         out.line(0, "");
-        out.text.push_str(DIAGNOSE);
+        out.text.push_str(&helpers);
     }
     out.line(0, "");
     out.dag(spec);
@@ -161,6 +175,9 @@ fn data(spec: &DagSpec) -> String {
     set(&mut spec.tags);
     if let Some(schedule) = &mut spec.schedule {
         set(&mut schedule.assets);
+    }
+    if let Some(notify) = &mut spec.notify {
+        set(&mut notify.email);
     }
     for task in spec.tasks.iter_mut().flatten() {
         set(&mut task.after);
@@ -238,19 +255,22 @@ impl PythonText {
     fn imports(&mut self, spec: &DagSpec) {
         let any =
             spec.schedule.as_ref().is_some_and(|s| s.when == Some(When::Any) && s.assets.iter().flatten().count() > 1);
-        if any {
-            self.line(0, "import functools");
-        }
-        self.line(0, "import json");
-        if diagnoses(spec) {
-            self.line(0, "import logging");
-        }
-        if any {
-            self.line(0, "import operator");
-        }
-        if diagnoses(spec) {
-            self.line(0, "import shutil");
-            self.line(0, "import subprocess");
+        let repairs = spec.tasks.iter().flatten().any(|task| repair(task, spec).is_some());
+        let modules = [
+            (notifies(spec), "asyncio"),
+            (any, "functools"),
+            (notifies(spec), "html"),
+            (notifies(spec), "importlib"),
+            (repairs, "inspect"),
+            (true, "json"),
+            (diagnoses(spec), "logging"),
+            (any, "operator"),
+            (diagnoses(spec), "shutil"),
+            (diagnoses(spec), "subprocess"),
+            (repairs, "time"),
+        ];
+        for (_, module) in modules.iter().filter(|(on, _)| *on) {
+            self.line(0, format!("import {module}"));
         }
         if uses_durations(spec) {
             self.line(0, "from datetime import timedelta");
@@ -260,6 +280,9 @@ impl PythonText {
         self.line(0, "from airflow import DAG");
         if spec.tasks.iter().flatten().next().is_some() {
             self.line(0, "from airflow.providers.databricks.operators.databricks import DatabricksRunNowOperator");
+        }
+        if repairs {
+            self.line(0, "from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger");
         }
         if let Some(module) = timetable(spec) {
             self.line(0, format!("from airflow.timetables.{} import {}", module.0, module.1));
@@ -363,6 +386,8 @@ impl PythonText {
                 pool,
                 deferrable,
                 poll,
+                // Each task says it: what is default here is no argument of the provider's operator.
+                repair: _,
             } = defaults;
             let mut plain = |on: bool, argument: &str, member: &str| {
                 if on {
@@ -386,7 +411,8 @@ impl PythonText {
             }
         }
         if diagnoses(spec) {
-            args.push("\"on_failure_callback\": diagnose".to_owned());
+            let called = if notifies(spec) { "tell" } else { "diagnose" };
+            args.push(format!("\"on_failure_callback\": {called}"));
         }
         if spec.deadline.is_some() {
             args.push("**SLA".to_owned());
@@ -403,7 +429,9 @@ impl PythonText {
 
     fn task(&mut self, task: &DagTask, spec: &DagSpec) {
         let id = literal(&task.id);
-        self.line(1, format!("run[{id}] = DatabricksRunNowOperator("));
+        let repair = repair(task, spec);
+        let operator = if repair.is_some() { "RepairingRunNow" } else { "DatabricksRunNowOperator" };
+        self.line(1, format!("run[{id}] = {operator}("));
         self.line(2, format!("task_id={id},"));
         let mut lines = Vec::new();
         let mut plain = |on: bool, argument: &str, member: &str| {
@@ -444,6 +472,13 @@ impl PythonText {
         if task.outlets.is_some() {
             lines.push(format!("outlets=[Asset(uri) for uri in TASKS[{id}][\"outlets\"]],"));
         }
+        if let Some((of, Repair { keep_parameters, .. })) = repair {
+            let place = if of == RepairPlace::Task { format!("TASKS[{id}]") } else { "SPEC[\"defaults\"]".to_owned() };
+            lines.push(format!("max_repairs={place}[\"repair\"][\"maxRepairs\"],"));
+            if keep_parameters.is_some() {
+                lines.push(format!("keep_parameters={place}[\"repair\"][\"keepParameters\"],"));
+            }
+        }
         // A request to run the job that is sent again, because its answer was lost, then starts nothing twice.
         lines.push("idempotency_token=\"{{ macros.uuid.uuid4() }}\",".to_owned());
         for line in lines {
@@ -462,6 +497,48 @@ impl PythonText {
 /// Whether tasks that failed are diagnosed.
 fn diagnoses(spec: &DagSpec) -> bool {
     spec.on_failure == Some(OnFailure::Diagnose) && spec.tasks.iter().flatten().next().is_some()
+}
+
+/// Whether others are told of the diagnosis.
+fn notifies(spec: &DagSpec) -> bool {
+    diagnoses(spec) && spec.notify.as_ref().is_some_and(|n| n.email.is_some() || n.callbacks.is_some())
+}
+
+/// The function that diagnoses, with a log that it is given.
+fn diagnose_into() -> String {
+    DIAGNOSE.replacen("def diagnose(context):", "def diagnose(context, log):", 1).replacen(
+        "    log = logging.getLogger(\"airflow.task\")\n",
+        "",
+        1,
+    )
+}
+
+/// The functions and the class that the tasks need.
+fn helpers(spec: &DagSpec) -> String {
+    let mut text = String::new();
+    if notifies(spec) {
+        text = diagnose_into() + NOTIFY;
+    } else if diagnoses(spec) {
+        text.push_str(DIAGNOSE);
+    }
+    if spec.tasks.iter().flatten().any(|task| repair(task, spec).is_some()) {
+        text.push_str(REPAIR);
+    }
+    text
+}
+
+/// Where the repair of a task is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RepairPlace {
+    Task,
+    Defaults,
+}
+
+/// How failed runs of a task are repaired. A task that does not wait for its run cannot know how that ended.
+fn repair<'s>(task: &'s DagTask, spec: &'s DagSpec) -> Option<(RepairPlace, &'s Repair)> {
+    let own = task.repair.as_ref().map(|repair| (RepairPlace::Task, repair));
+    let of_all = || Some((RepairPlace::Defaults, spec.defaults.as_ref()?.repair.as_ref()?));
+    own.or_else(of_all).filter(|_| task.wait != Some(false))
 }
 
 /// Whether the run is given anything.
