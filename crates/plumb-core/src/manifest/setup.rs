@@ -4,7 +4,8 @@ use super::document::{self, API_VERSION, check_name};
 use super::expand::Value;
 use super::source::tidy;
 use super::{
-    Mode, Project, Request, Target, answers_check, code_check, forecast_check, history_check, reserved, teardown_guard,
+    Mode, Project, Request, Target, answers_check, code_check, deadlines, forecast_check, history_check, reserved,
+    teardown_guard,
 };
 use crate::kinds::Kind;
 use crate::kinds::airflow::destination::Destination;
@@ -116,6 +117,9 @@ fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn Kind], problems: 
         }
         for part in entry.value.entries().iter().filter(|e| e.key != "variables") {
             no_references(&part.value, problems);
+        }
+        if let Some(airflow) = entry.value.get("airflow") {
+            deadlines::of_target(airflow, problems);
         }
         let dags = entry.value.get("airflow").and_then(|a| a.get("dags"));
         let written = dags.and_then(|node| Some((node, node.as_str().filter(|text| !text.contains("${"))?)));
