@@ -21,6 +21,7 @@ mod cost;
 mod cost_keep;
 mod cost_measured;
 mod cutover;
+mod deadlines;
 mod decisions;
 mod deletes;
 mod demo;

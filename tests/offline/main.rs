@@ -15,6 +15,7 @@ mod golden_plans;
 mod import;
 mod inventory;
 mod manifests;
+mod newest;
 mod pace;
 mod packaging;
 mod parity_reports;
