@@ -200,6 +200,11 @@ impl DeadlineOutlook {
         format!("deadline {} {}; {expected}", self.deadline, self.counts_from.says())
     }
 
+    /// Whether anything tells when a run ends.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.expected, ExpectedEnd::Unknown { .. })
+    }
+
     /// What to warn of: the expected end is after the deadline.
     pub fn warns(&self) -> Option<String> {
         let end = match &self.expected {

@@ -1,12 +1,12 @@
 //! Deadlines of DAGs that the target's Airflow does not watch as they are meant: what can be told without asking it.
 
 use super::{Desired, Resource};
-use crate::cost::sla::deadline_of;
 use crate::kinds::airflow::dag::AirflowDag;
 use crate::kinds::airflow::dag_deadline::AirflowRelease;
 use crate::kinds::airflow::dag_spec::DagSpec;
 use plumb_model::schema::Path;
 use plumb_model::yaml::{Node, Problems};
+use serde_json::Value;
 
 /// Each deadline that the Airflow of the target does not watch as it is meant. Where nothing says which Airflow that is, one
 /// finding for all of them: it says what each release does.
@@ -16,7 +16,8 @@ pub(super) fn unwatched(desired: &Desired) -> Problems {
     // The emulator is of a release that watches them.
     let Some(airflow) = target.airflow.as_ref().filter(|_| !target.sandbox) else { return problems };
     let dags = desired.resources.iter().filter(|one| one.address.kind == AirflowDag::NAME);
-    let with_deadline: Vec<&Resource> = dags.filter(|dag| deadline_of(&dag.spec).is_some()).collect();
+    let with_deadline: Vec<&Resource> =
+        dags.filter(|dag| dag.spec.get("deadline").is_some_and(Value::is_string)).collect();
     let said = airflow.version.as_deref().and_then(AirflowRelease::read);
     let of_api = || (airflow.api.as_deref() == Some("v1")).then(|| AirflowRelease::of_major(2));
     let at = |dag: &Resource| dag.locate(&Path::default().key("deadline"));

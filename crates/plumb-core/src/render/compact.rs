@@ -303,7 +303,15 @@ impl<'a> ChangeGroup<'a> {
         let mut noted: BTreeMap<String, Vec<&Address>> = BTreeMap::new();
         for change in &self.changes {
             let mut own: BTreeSet<String> = change.fields.iter().filter_map(|field| field.note.clone()).collect();
-            own.extend(change.deadline.as_deref().map(DeadlineOutlook::says));
+            let deadline = change.deadline.as_deref().map(DeadlineOutlook::says);
+            // Of what is yet to be made nothing can be known: that is worth no line here.
+            let is_news =
+                change.action != Action::Create || change.deadline.as_deref().is_some_and(DeadlineOutlook::is_known);
+            match deadline {
+                Some(says) if is_news => drop(own.insert(says)),
+                Some(says) => drop(own.remove(&says)),
+                None => {}
+            }
             own.into_iter().for_each(|note| noted.entry(note).or_default().push(&change.address));
         }
         let more = noted.len().saturating_sub(FEW);
