@@ -74,6 +74,11 @@ class Lists(unittest.TestCase):
         asked_first = newest.written("moto==1\nboto3==1\ncffi==1\nold==1\n", {"boto3": "2", "moto": "1", "cffi": "1", "new": "5"})
         self.assertEqual(asked_first, "moto==1\nboto3==2\ncffi==1\nnew==5\n")
 
+    def test_a_package_that_has_to_match_another_waits_for_it(self):
+        asks = newest.matched(["pyspark<5", "duckdb-cli"], {"duckdb-cli": "DuckDB.extension"}, {"duckdb-extension": "1.5.5"})
+        self.assertEqual(asks, ["pyspark<5", "duckdb-cli==1.5.5"])
+        self.assertEqual(newest.matched(["a<3"], {}, {}), ["a<3"])
+
     def test_what_does_not_fit_is_named(self):
         lists = {
             "a": {"file": "requirements-a.txt", "asks": ["x<3", "y"], "alone": True, "tests": ["--test peers gone::"]},
