@@ -189,9 +189,10 @@ impl DeadlineOutlook {
                 format!("expected end {} ({spread}{runs}); {share}", clock(took.middle))
             }
             ExpectedEnd::Tasks { shortest, longest } => {
-                let ends = match clock(*shortest) == clock(*longest) {
-                    true => clock(*longest),
-                    false => format!("{} to {}", clock(*shortest), clock(*longest)),
+                let ends = if clock(*shortest) == clock(*longest) {
+                    clock(*longest)
+                } else {
+                    format!("{} to {}", clock(*shortest), clock(*longest))
                 };
                 format!("expected end {ends} (kept runs of its jobs; no run of its own yet)")
             }
