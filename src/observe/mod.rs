@@ -10,6 +10,7 @@ pub mod code;
 mod contents;
 pub mod cost;
 pub mod dags;
+pub mod deadlines;
 pub mod failure;
 mod index;
 pub mod inventory;

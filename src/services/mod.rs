@@ -36,6 +36,7 @@ pub use pages::{PageReader, read};
 pub use secret::Secret;
 
 use plumb_core::kinds::Kind;
+use plumb_core::kinds::airflow::dag_deadline::AirflowRelease;
 use plumb_model::call::{Call, Service, ServiceError, System};
 use serde_json::Value;
 use std::{
@@ -66,6 +67,7 @@ impl Requests {
 #[derive(Clone, Default)]
 pub struct Services {
     all: BTreeMap<System, ConnectedService>,
+    airflow: Option<Arc<Airflow>>,
     workspace: Option<Arc<Databricks>>,
 }
 
@@ -86,9 +88,12 @@ impl Services {
     }
 
     /// Adds an Airflow deployment.
-    pub fn with_airflow(self, airflow: Airflow) -> Self {
+    pub fn with_airflow(mut self, airflow: Airflow) -> Self {
+        let airflow = Arc::new(airflow);
         let requests = airflow.requests();
-        self.with(System::Airflow, Arc::new(airflow), requests)
+        self.airflow = Some(airflow.clone());
+        self.all.insert(System::Airflow, ConnectedService { service: airflow, requests });
+        self
     }
 
     /// Adds the place of an Airflow deployment's DAG files.
@@ -101,6 +106,9 @@ impl Services {
     pub fn with(mut self, system: System, service: Arc<dyn Service>, requests: Requests) -> Self {
         if system == System::Databricks {
             self.workspace = None;
+        }
+        if system == System::Airflow {
+            self.airflow = None;
         }
         self.all.insert(system, ConnectedService { service, requests });
         self
@@ -151,6 +159,11 @@ impl Services {
     /// The id of the Databricks workspace, as the last answer named it: after a reading it is known without a request.
     pub fn workspace_id(&self) -> Option<String> {
         self.workspace.as_ref()?.workspace_id()
+    }
+
+    /// Which Airflow it is, once it was asked anything.
+    pub fn airflow_release(&self) -> Option<AirflowRelease> {
+        self.airflow.as_ref()?.release()
     }
 
     /// Who is signed in to Databricks, and to which workspace.

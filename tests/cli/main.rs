@@ -22,6 +22,7 @@ mod cost_keep;
 mod cost_measured;
 mod cutover;
 mod dag_failure;
+mod deadlines;
 mod decisions;
 mod deletes;
 mod demo;

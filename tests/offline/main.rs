@@ -16,6 +16,7 @@ mod golden_plans;
 mod import;
 mod inventory;
 mod manifests;
+mod newest;
 mod pace;
 mod packaging;
 mod parity_reports;

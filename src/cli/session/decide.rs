@@ -42,6 +42,7 @@ impl Session {
         let mut live = live.map_err(|fault| self.unread(&fault))?;
         live.notes.extend(kept.notes());
         live.kept_runs = Arc::new(kept.runs());
+        live.airflow = self.services.airflow_release();
         self.waves(&mut live).await?;
         let today = day(self.now());
         live.code = observe::code::stock(&self.services, &self.project.desired, &live, today).await;
@@ -160,7 +161,9 @@ impl Session {
             let before = live.notes.len();
             observe::activity(&self.services, &mut live, &first.plan).await;
             let is_asked = observe::contents(&self.services, &mut live, &first.plan).await;
-            let is_told = is_asked || learnt::activity_tells(&live, before);
+            let desired = &self.project.desired;
+            let is_timed = observe::deadlines::ended(&self.services, desired, &mut live, &first.plan).await;
+            let is_told = is_asked || is_timed || learnt::activity_tells(&live, before);
             Ok::<_, Failure>((live, first, is_told))
         })
         .await?;

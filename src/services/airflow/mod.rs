@@ -21,6 +21,7 @@ use super::{
 };
 use auth::{AirflowAuth, SignIn};
 use jiff::Timestamp;
+use plumb_core::kinds::airflow::dag_deadline::AirflowRelease;
 use plumb_model::call::{Answer, Call, Method, Sending, Service, ServiceError, System};
 use plumb_model::limits::Pace;
 use serde_json::{Value, json};
@@ -111,6 +112,13 @@ impl Airflow {
     /// Which API the server has, and which version it is. Asked once.
     pub async fn server(&self) -> Result<Server, ServiceError> {
         self.server.get_or_try_init(|| self.find_out()).await.cloned()
+    }
+
+    /// Which release it is, where it was asked already. A version that nobody can read is as none: the API tells the major one.
+    pub fn release(&self) -> Option<AirflowRelease> {
+        let server = self.server.get()?;
+        let of_api = || AirflowRelease::of_major(if server.api == AirflowApi::V1 { 2 } else { 3 });
+        Some(server.version.as_deref().and_then(AirflowRelease::read).unwrap_or_else(of_api))
     }
 
     /// Asks the server for its version, by either API: it needs no permission, and tells them apart.

@@ -10,6 +10,7 @@ pub mod change;
 pub mod compare;
 pub mod databricks;
 pub mod emr;
+pub mod expected_end;
 pub mod extra;
 pub mod facts;
 pub mod fetch;

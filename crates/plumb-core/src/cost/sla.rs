@@ -4,10 +4,7 @@
 //! runs that somebody started have no tick and wait for nothing, so they are counted apart, from their own start.
 
 use super::facts::{KeptRun, KeptRuns, RunResult, RunSide, RunTrigger};
-use crate::kinds::emr::migration::Migration;
-use crate::manifest::Desired;
 use jiff::{SignedDuration, Timestamp};
-use plumb_model::address::Address;
 use plumb_model::stats::{SeenValues, exact};
 use plumb_model::text::seconds;
 use schemars::JsonSchema;
@@ -291,55 +288,6 @@ pub fn on_time(
         None => {}
     }
     SlaVerdict { holds: good >= wanted as usize, says }
-}
-
-/// What a plan says beside a deadline: `6 of 6 kept runs ended within 6h; the longest took 5:12`. `None` where no run was
-/// kept.
-pub fn deadline_note(
-    kept: &[KeptRuns],
-    subject: SlaSubject<'_>,
-    (written, deadline): (&str, SignedDuration),
-    now: Timestamp,
-) -> Option<String> {
-    let sla = side(kept, subject, Some(deadline), now);
-    let (share, took, which) = match (&sla.on_time, &sla.apart) {
-        (Some(share), _) => (share, sla.after_tick, "kept runs"),
-        (None, Some(share)) => (share, sla.took_apart, "kept replays and runs started by hand"),
-        (None, None) => return None,
-    };
-    let longest = took.map(|took| format!("; the longest took {}", clock(took.longest))).unwrap_or_default();
-    Some(format!("{} of {} {which} ended within {written}{longest}", share.good, share.of))
-}
-
-/// The same for the DAG of a manifest, by the Migration that names it: of its old side or its new one.
-pub fn dag_deadline_note(
-    desired: &Desired,
-    kept: &[KeptRuns],
-    dag: &Address,
-    deadline: &serde_json::Value,
-    now: Timestamp,
-) -> Option<String> {
-    let written = deadline.as_str()?;
-    let deadline = SignedDuration::from_secs(seconds(written)?.try_into().ok()?);
-    let address = dag.to_string();
-    let names = |spec: &serde_json::Value, pointer: &str| {
-        spec.pointer(pointer)
-            .and_then(serde_json::Value::as_array)
-            .is_some_and(|all| all.iter().any(|one| *one == address))
-    };
-    let migrations = desired.resources.iter().filter(|one| one.kind.name() == Migration::NAME);
-    let mut notes = migrations.filter_map(|one| {
-        let side = if names(&one.spec, "/to/dags") {
-            RunSide::New
-        } else if names(&one.spec, "/from/dags") {
-            RunSide::Old
-        } else {
-            return None;
-        };
-        let subject = SlaSubject { target: &desired.target.name, migration: &one.address.name, side };
-        deadline_note(kept, subject, (written, deadline), now)
-    });
-    notes.next()
 }
 
 /// `5:12`: hours and minutes, rounded up to the minute, so that nothing seems shorter than it was.

@@ -197,16 +197,6 @@ fn the_gate_counts_replays_says_so_and_believes_nothing_unknown() {
 }
 
 #[test]
-fn a_plan_says_it_beside_the_deadline() {
-    let note = |kept: &[KeptRuns]| deadline_note(kept, NEW, ("6h", SIX_HOURS), now());
-    assert_eq!(note(&months(&[300, 312])).unwrap(), "2 of 2 kept runs ended within 6h; the longest took 5:12");
-    assert_eq!(note(&[]), None);
-    let replay = run("aggregate", "2026-11-05", RunTrigger::Replay, (0, 200), RunResult::Succeeded);
-    let says = "1 of 1 kept replays and runs started by hand ended within 6h; the longest took 3:20";
-    assert_eq!(note(&[kept("2026-03", vec![replay])]).unwrap(), says);
-}
-
-#[test]
 fn a_middle_is_told_where_there_is_one() {
     let says = |seconds: &[u64]| SeenDurations::of(seconds.iter().copied()).unwrap().says();
     assert_eq!(says(&[3600]), "1:00");

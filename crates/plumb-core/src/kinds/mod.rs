@@ -98,6 +98,7 @@ pub mod airflow {
     mod check;
     mod dag_check;
     mod dag_cutover;
+    pub mod dag_deadline;
     mod dag_failure;
     pub mod dag_live;
     pub mod dag_runs;

@@ -249,6 +249,7 @@ mod code;
 mod code_check;
 mod code_uses;
 mod cores;
+mod deadlines;
 mod decisions;
 mod develop;
 mod document;

@@ -212,6 +212,9 @@ pub struct AirflowTarget {
     pub dags: Option<String>,
     /// The REST API's version: `auto` (whichever the server has), `v1` (Airflow 2) or `v2` (Airflow 3).
     pub api: Option<String>,
+    /// Which Airflow it is, as far as is known: `3.1`, `2.11.2`. `plumb validate` says by it what becomes of a `deadline`, and a plan
+    /// compares it with the server.
+    pub version: Option<String>,
 }
 
 /// An AWS account and region.

@@ -4,8 +4,8 @@ use super::document::{self, API_VERSION, check_name};
 use super::expand::Value;
 use super::source::tidy;
 use super::{
-    Mode, Project, Request, Target, answers_check, code_check, forecast_check, history_check, mwaa_check, reserved,
-    teardown_guard,
+    Mode, Project, Request, Target, answers_check, code_check, deadlines, forecast_check, history_check, mwaa_check,
+    reserved, teardown_guard,
 };
 use crate::kinds::Kind;
 use crate::kinds::airflow::destination::Destination;
@@ -119,6 +119,9 @@ fn check(project: &Project, gaps: &Gaps, kinds: &[&'static dyn Kind], problems: 
             no_references(&part.value, problems);
         }
         mwaa_check::of_target(&entry.value, problems);
+        if let Some(airflow) = entry.value.get("airflow") {
+            deadlines::of_target(airflow, problems);
+        }
         let dags = entry.value.get("airflow").and_then(|a| a.get("dags"));
         let written = dags.and_then(|node| Some((node, node.as_str().filter(|text| !text.contains("${"))?)));
         if let Some((node, Err(unusable))) = written.map(|(node, text)| (node, Destination::read(text))) {

@@ -1,6 +1,6 @@
 //! What is no mistake in the manifests of a project, and yet worth knowing.
 
-use super::{Desired, PROJECT_FILE, log_delivery, undeclared, waves};
+use super::{Desired, PROJECT_FILE, deadlines, log_delivery, undeclared, waves};
 use crate::detect::{self, SecretPlace};
 use plumb_model::secrets::SHORTEST_PART;
 use plumb_model::yaml::{FileId, Files, Limits, Node, Problem, Problems, Span, is_hidden, parse};
@@ -12,7 +12,7 @@ const MOST_HIDDEN: usize = 20;
 pub type Warning = (&'static str, Problem);
 
 /// Secrets in plain text, secrets of the environment that are too short to be recognised, characters that do not show, clusters
-/// whose logs go nowhere, secrets and volumes that no manifest declares, and what the kinds say of their specs.
+/// whose logs go nowhere, deadlines that the target's Airflow does not watch, secrets and volumes that no manifest declares, and what the kinds say of their specs.
 /// `env` is the environment, of which only the names in `spec.env` are asked for. In the order of files and places.
 pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<Warning> {
     let mut all: Vec<Warning> = desired.noted.clone();
@@ -29,6 +29,7 @@ pub fn warnings(desired: &Desired, env: &dyn Fn(&str) -> Option<String>) -> Vec<
     add("short-secret", short(project.as_ref(), env));
     add("old-name", old_names(project.as_ref()));
     add("log-delivery", log_delivery::undelivered(desired));
+    add("deadline", deadlines::unwatched(desired));
     undeclared::warnings(desired).into_iter().for_each(|(rule, problems)| add(rule, problems));
     waves::warnings(&desired.resources).into_iter().for_each(|(rule, problems)| add(rule, problems));
     all.sort_by(|(_, a), (_, b)| (a.span, &a.message).cmp(&(b.span, &b.message)));

@@ -4,6 +4,8 @@
 
 use super::super::{FieldChange, Op};
 use super::*;
+use crate::cost::expected_end::{DeadlineOutlook, ExpectedEnd};
+use crate::kinds::airflow::dag_deadline::DeadlineStart;
 use serde_json::json;
 
 const KEY: Option<&str> = Some("a key of the repository");
@@ -106,12 +108,18 @@ fn a_digest_names_the_whole_effect_and_nothing_else() {
     digests.insert(digest::of_change(&change("a"), Some("1"), Some("another key")));
     assert!(digests.len() == effects.len() + 4 && !digests.contains(&first), "{digests:?}");
     // What is only for reading, or is named beside it.
-    let same: [&dyn Fn(&mut Change); 6] = [
+    let same: [&dyn Fn(&mut Change); 7] = [
         &|c| c.title = "other".into(),
         &|c| c.reason = Some("why".into()),
         &|c| c.impacts = vec!["restarts the cluster".into()],
         &|c| c.disrupts = BTreeSet::from([ImpactClass::RestartsCluster]),
         &|c| c.next_run = Some("tomorrow".into()),
+        &|c| {
+            let expected = ExpectedEnd::Unknown { why: "no finished run yet".into() };
+            let counts_from = DeadlineStart::Queued;
+            let of = DeadlineOutlook { deadline: "6h".into(), counts_from, expected, is_missed: false };
+            c.deadline = Some(Box::new(of));
+        },
         &|c| c.fields[0].note = Some("note".into()),
     ];
     same.iter().for_each(|edit| assert_eq!(of(*edit), first));

@@ -7,9 +7,8 @@ use super::earlier::Earlier;
 use super::links::PlanLinks;
 use super::secrets::Numbers;
 use super::verdict::Collected;
-use super::{Change, Plan, PlanFormat, decisions, digest, guards, held, order, partial};
+use super::{Change, Plan, PlanFormat, deadlines, decisions, digest, guards, held, order, partial};
 use crate::cost::change::{RunCostChange, is_priced, planned_cost};
-use crate::cost::sla::dag_deadline_note;
 use crate::kinds;
 use crate::manifest;
 use plumb_model::schema::{Rules, label};
@@ -69,14 +68,10 @@ pub(super) fn finish(context: PlanContext<'_>, mut all: Collected<'_>) -> Decisi
     }
     let desired = context.input.desired;
     for change in &mut all.changes {
-        let kept = &context.input.live.kept_runs;
-        for field in change.fields.iter_mut().filter(|field| field.path == "deadline" && field.note.is_none()) {
-            let note = |to: &_| dag_deadline_note(desired, kept, &change.address, to, context.input.now);
-            field.note = field.to.as_ref().and_then(note);
-        }
         let live = all.wanted.get(&change.address).and_then(|wanted| wanted.live.as_ref());
         say_cost(&context, change, live);
     }
+    deadlines::say(&context, &mut all.changes, &mut all.notes);
     all.notes.extend(std::mem::take(&mut all.unknown).into_notes());
     // Keys of elements may be what is a secret elsewhere.
     all.notes.iter_mut().for_each(|note| note.message = numbers.show_text(&note.message));

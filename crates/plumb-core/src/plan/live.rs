@@ -3,8 +3,10 @@
 use super::compact::Compact;
 use super::compare::Supplied;
 use crate::code::CodeStock;
+use crate::cost::expected_end::EndedRun;
 use crate::cost::facts::KeptRuns;
 use crate::cutover::{Holds, WaveFacts};
+use crate::kinds::airflow::dag_deadline::AirflowRelease;
 use crate::kinds::{Kind, Mark, NamedThing, Observed, Owner, Unreadable};
 use crate::teardown::{Commits, Evidence, RunEnd};
 use plumb_model::address::Address;
@@ -68,6 +70,11 @@ pub struct Live {
     pub commits: Commits,
     /// The code that is kept for this target.
     pub code: CodeStock,
+    /// Which Airflow was read, where one was.
+    pub airflow: Option<AirflowRelease>,
+    /// The newest runs that ended well of DAGs with a deadline, or why they are not known, by the DAG's id: of those that a plan
+    /// changes.
+    pub ended_runs: BTreeMap<String, Result<Vec<EndedRun>, String>>,
     /// The id of the Databricks workspace that was read, where there is one and it says so.
     pub workspace: Option<String>,
 }

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod contents;
 mod context;
 mod cutover;
+mod deadlines;
 mod decide;
 mod decisions;
 pub mod digest;

@@ -5,6 +5,7 @@
 
 use super::plan_world::*;
 use super::*;
+use crate::kinds::airflow::dag_deadline::AirflowRelease;
 use crate::kinds::{Unreadable, Whose};
 use serde_json::{Value, json};
 
@@ -441,11 +442,30 @@ fn a_deadline_is_told_with_what_was_kept_and_approved_without() {
         (field.note.clone(), change.digest.clone(), plan.digest.clone())
     };
     let (note, digest, of_plan) = deadline(&world.plan());
-    assert_eq!(note, None);
+    assert_eq!(note.as_deref(), Some("deadline 6h after it is queued; expected end not known: no finished run yet"));
     let kept = json!({"format": "plumb.runs/v1", "target": "prod", "migration": "audience", "period": "2024-05", "runs": [
         {"side": "new", "system": "databricks", "id": "1", "name": "new", "trigger": "scheduled", "outcome": "succeeded",
          "tick": "2024-06-02T04:00:00Z", "started": "2024-06-02T04:10:00Z", "ended": "2024-06-02T09:12:00Z"}]});
     world.live.kept_runs = std::sync::Arc::new(vec![serde_json::from_value(kept).unwrap()]);
-    let says = Some("1 of 1 kept runs ended within 6h; the longest took 5:12".to_owned());
-    assert_eq!(deadline(&world.plan()), (says, digest, of_plan));
+    let says = "deadline 6h after it is queued; expected end 5:12 (1 kept run); 1 of 1 in time";
+    assert_eq!(deadline(&world.plan()), (Some(says.to_owned()), digest.clone(), of_plan.clone()));
+    assert_eq!(world.plan().notes, []);
+    // What its Airflow does with it, and that it will be missed, are notes, and no part of what is approved.
+    world.manifests = world.manifests.replace("\"6h\"", "\"5h\"");
+    let (_, digest, of_plan) = deadline(&world.plan());
+    for (version, more) in [
+        ("3.1.0", None),
+        ("3.0.6", Some("Airflow 3.0.6 knows no deadlines: this one is not watched; 3.1 and later do")),
+    ] {
+        world.live.airflow = AirflowRelease::read(version);
+        let plan = world.plan();
+        assert_eq!((deadline(&plan).1, deadline(&plan).2), (digest.clone(), of_plan.clone()), "{version}");
+        let missed = "its runs are expected to miss the deadline: they end 5:12 after it is queued, and the deadline is 5h; \
+                      allow more, or make them faster";
+        let told: Vec<&str> = plan.notes.iter().map(|note| note.message.as_str()).collect();
+        assert_eq!(told, more.into_iter().chain([missed]).collect::<Vec<_>>(), "{version}");
+        assert!(plan.notes.iter().all(|note| note.address.as_ref().unwrap().name == "monthly"));
+        let change = plan.changes.iter().find(|change| change.address.kind == "AirflowDag").unwrap();
+        assert!(change.deadline.as_ref().unwrap().is_missed);
+    }
 }

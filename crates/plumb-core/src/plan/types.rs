@@ -4,6 +4,7 @@ use super::links::PlanLinks;
 use super::{Calls, DecisionPlace, DestroyedContents, Estimate, Partial};
 use crate::code::{CodeChange, CodeOverview, CodeStep};
 use crate::cost::change::RunCostChange;
+use crate::cost::expected_end::DeadlineOutlook;
 use crate::cutover::{CutoverCalls, PendingCutover};
 use crate::kinds::ImpactClass;
 use crate::manifest::DecisionCount;
@@ -154,6 +155,9 @@ pub struct Change {
     /// only: it is no part of the digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_run: Option<String>,
+    /// Its deadline, and when its runs are expected to end. For reading only: it is no part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Box<DeadlineOutlook>>,
     /// What is open in its manifest, if it would make that live. For reading only: it is no part of the digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<DecisionPlace>,
@@ -216,6 +220,7 @@ impl Change {
             disrupts: BTreeSet::new(),
             contents: None,
             next_run: None,
+            deadline: None,
             decisions: Vec::new(),
             cost: None,
             fields: Vec::new(),

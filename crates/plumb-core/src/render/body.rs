@@ -331,7 +331,8 @@ pub(super) fn undecided(change: &Change) -> Vec<String> {
     open.chain((more > 0).then(|| format!("to decide: {more} more"))).collect()
 }
 
-/// What is said of a change before its fields: why, where its manifest is, what it waits for, when it runs next.
+/// What is said of a change before its fields: why, where its manifest is, what it waits for, when it runs next, and when its runs
+/// end.
 pub fn about(change: &Change) -> Vec<String> {
     let mut out = Vec::new();
     out.extend(change.reason.as_deref().map(|reason| format!("({})", visible(reason))));
@@ -344,5 +345,8 @@ pub fn about(change: &Change) -> Vec<String> {
         out.push(format!("after {}", names.join(", ")));
     }
     out.extend(change.next_run.as_deref().map(|next| format!("next scheduled run: {}", visible(next))));
+    // A field that is the deadline has it as its remark.
+    let is_field = change.fields.iter().any(|field| field.path == "deadline" && field.to.is_some());
+    out.extend(change.deadline.as_deref().filter(|_| !is_field).map(|deadline| visible(&deadline.says())));
     out
 }

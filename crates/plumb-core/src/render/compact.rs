@@ -9,6 +9,7 @@ use super::code;
 use super::value::{columns, fitted, scalar, visible};
 use super::{counted, drifted};
 use crate::code::CODE;
+use crate::cost::expected_end::DeadlineOutlook;
 use crate::kinds;
 use crate::manifest;
 use crate::plan::worked::{self, Work};
@@ -299,9 +300,18 @@ impl<'a> ChangeGroup<'a> {
     /// What is noted of its fields, and which have to be known to be understood: what forces a replacement. The first few, each
     /// with the resource where not all have the same.
     pub fn notes(&self) -> Vec<String> {
-        let mut noted: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+        let mut noted: BTreeMap<String, Vec<&Address>> = BTreeMap::new();
         for change in &self.changes {
-            let own: BTreeSet<&str> = change.fields.iter().filter_map(|field| field.note.as_deref()).collect();
+            let mut own: BTreeSet<String> = change.fields.iter().filter_map(|field| field.note.clone()).collect();
+            let deadline = change.deadline.as_deref().map(DeadlineOutlook::says);
+            // Of what is yet to be made nothing can be known: that is worth no line here.
+            let is_news =
+                change.action != Action::Create || change.deadline.as_deref().is_some_and(DeadlineOutlook::is_known);
+            match deadline {
+                Some(says) if is_news => drop(own.insert(says)),
+                Some(says) => drop(own.remove(&says)),
+                None => {}
+            }
             own.into_iter().for_each(|note| noted.entry(note).or_default().push(&change.address));
         }
         let more = noted.len().saturating_sub(FEW);

@@ -217,7 +217,8 @@ fn answer(store: &mut Store, access: &auth::Access, request: &mut Request, malfo
     match (request.method.as_str(), api, rest) {
         ("GET", _, ["version"]) => {
             let git = if api == ApiVersion::V2 { json!(".release:sandbox") } else { json!("") };
-            let version = parse::version(store.settings.airflow.version);
+            let settings = &store.settings.airflow;
+            let version = settings.release.as_deref().unwrap_or_else(|| parse::version(settings.version));
             return ok(json!({ "version": version, "git_version": git }));
         }
         ("GET", ApiVersion::V2, ["monitor", "health"]) | ("GET", ApiVersion::V1, ["health"]) => {

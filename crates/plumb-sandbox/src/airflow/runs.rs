@@ -69,6 +69,22 @@ const LISTING: Listing = Listing {
     orders: &["id", "dag_id", "run_id", "dag_run_id", "logical_date", "start_date", "end_date", "run_after", "state"],
 };
 
+/// The same of Airflow 2 (`dag_run_endpoint.py` of 2.11.2, `allowed_sort_attrs`).
+const LISTING_V1: Listing = Listing {
+    orders: &[
+        "id",
+        "state",
+        "dag_id",
+        "execution_date",
+        "dag_run_id",
+        "start_date",
+        "end_date",
+        "external_trigger",
+        "conf",
+    ],
+    ..LISTING
+};
+
 const INSTANCES: Listing = Listing {
     name: "task_instances",
     filters: &["state"],
@@ -240,7 +256,8 @@ fn list(store: &Store, api: ApiVersion, request: &Request, dag: &str) -> Airflow
         })
         .map(|at| show(store, api, at))
         .collect();
-    page(api, request, &LISTING, rows).map(|answer| with_cursors(api, answer))
+    let listing = if api == ApiVersion::V1 { &LISTING_V1 } else { &LISTING };
+    page(api, request, listing, rows).map(|answer| with_cursors(api, answer))
 }
 
 /// The parameter `cursor`, which begins paging by cursor, is not known to the sandbox.

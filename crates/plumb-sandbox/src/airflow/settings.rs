@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub struct AirflowSettings {
     /// 3 serves REST v2 only, 2 serves REST v1 only, as the real ones do.
     pub version: u8,
+    /// Which release it says it is: `3.0.6`. `null`: the one that it was recorded from. What it does is the same.
+    pub release: Option<String>,
     /// Seconds until a new, changed or deleted file is noticed. `null`: the second look at the DAGs notices it, the
     /// first one still shows what was there before.
     pub parse_seconds: Option<i64>,
@@ -35,6 +37,7 @@ impl Default for AirflowSettings {
         // A token of Airflow 3 lives a day (`[api_auth] jwt_expiration_time`).
         AirflowSettings {
             version: 3,
+            release: None,
             parse_seconds: None,
             run_seconds: None,
             runs: BTreeMap::new(),
